@@ -1,0 +1,160 @@
+"""Read YAML written by people, and say in one line what is wrong with it and where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nas.errors import NasError, nearest
+
+_LARGEST = 1_000_000  # bytes; a study or a space is a page
+
+
+class DocumentError(NasError):
+    """A file that does not say what it should: `file: path: expected …; got …`."""
+
+
+class Section(BaseModel):
+    """A part of a YAML file: frozen, strict (no string for a number), and closed (no unknown key)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+S = TypeVar("S", bound=Section)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader without aliases (an alias bomb is not a study) and without silently repeated keys."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, list | dict):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in `path`. Raises: DocumentError with file and line for anything else."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise DocumentError(f"{path}: larger than {_LARGEST:,} bytes; expected a page of YAML")
+        text = path.read_text(encoding="utf-8")
+        document = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "nested too deeply"
+        raise DocumentError(f"{path}{where}: not valid YAML: {problem}") from None
+    except UnicodeDecodeError:
+        raise DocumentError(f"{path}: expected UTF-8 text; got something else") from None
+    except OSError as error:
+        raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # PyYAML lets some through, such as a date of month 13
+        raise DocumentError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise DocumentError(f"{path}: expected keys and values; got {describe(document)}")
+    return document
+
+
+def describe(value: object) -> str:
+    """What a person sees in the file: '25e6' (a string), 3, a list."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"the string '{value[:60]}'"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "a list" if isinstance(value, list | tuple) else "a mapping" if isinstance(value, dict) else repr(value)[:60]
+
+
+_EXPONENT = re.compile(r"([+-]?\d+(?:\.\d*)?)[eE]([+-]?\d+)")
+
+
+def number_hint(value: object) -> str:
+    """How to write a number that YAML 1.1 takes for a string: 25e6 → 2.5e+7 needs a dot and a sign."""
+    if isinstance(value, str) and (match := _EXPONENT.fullmatch(value.strip())):
+        mantissa, exponent = match.groups()
+        dotted = mantissa if "." in mantissa else f"{mantissa}.0"
+        signed = exponent if exponent[0] in "+-" else f"+{exponent}"
+        return f"YAML reads {value} as text: write {dotted}e{signed} or {float(value):.15g}"
+    return ""
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "missing": "a value",
+}
+
+
+def validate(section: type[S], document: dict[str, Any], source: str) -> S:
+    """`document` as a `section`. Raises: DocumentError naming file, path, what was expected and what came."""
+    try:
+        return section.model_validate(document)
+    except ValidationError as error:
+        raise _first_fault(section, error, source) from None
+
+
+def _first_fault(section: type[Section], error: ValidationError, source: str) -> DocumentError:
+    fault = error.errors()[0]
+    # pydantic adds the branch of a union to the path: keep only what stands in the file
+    location = [part for part in fault["loc"] if isinstance(part, int) or part in _known_keys(section, fault)]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    got = fault["input"]
+    if fault["type"] == "extra_forbidden":
+        key = str(location[-1])
+        owner = _section_at(section, [part for part in location[:-1] if isinstance(part, str)])
+        return DocumentError(f"{source}: {path}: unknown key", nearest(key, owner.model_fields))
+    if fault["type"] == "missing":
+        return DocumentError(f"{source}: {path}: expected a value; the key is missing")
+    expected = _EXPECTED.get(fault["type"]) or _lower(fault["msg"])
+    return DocumentError(f"{source}: {path}: expected {expected}; got {describe(got)}", number_hint(got))
+
+
+def _lower(message: str) -> str:
+    text = message.removeprefix("Value error, ").removeprefix("Input should be ")
+    return text[:1].lower() + text[1:]
+
+
+def _known_keys(section: type[Section], fault: Any) -> set[str]:
+    keys = {name for model in _sections(section) for name in model.model_fields}
+    return keys | ({str(fault["loc"][-1])} if fault["type"] == "extra_forbidden" else set())
+
+
+def _sections(section: type[Section]) -> Iterator[type[Section]]:
+    yield section
+    for field in section.model_fields.values():
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, Section):
+                yield from _sections(kind)
+
+
+def _section_at(section: type[Section], path: list[str]) -> type[Section]:
+    for name in path:
+        field = section.model_fields.get(name)
+        if field is None:
+            break
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, Section):
+                section = kind
+    return section

@@ -1,0 +1,24 @@
+"""The root of every error a user can cause: one line of what, one line of what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NasError(ValueError):
+    """Bad input. `str(error)` says what was wrong, where and what was expected; `hint` says what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
+    """'did you mean …?' with the known names closest to `name`, or the list of them when none is close."""
+    names = sorted(known)
+    lower = {candidate.lower(): candidate for candidate in names}
+    close = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, count, 0.5)]
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"known: {', '.join(names)}" if names else ""

@@ -1,0 +1,159 @@
+"""A study's recipe: one flat YAML file, validated into frozen values. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from nas.document import DocumentError, Section, read_yaml, validate
+from nas.errors import NasError
+from nas.metric import METRICS, Limit, Objective, parse_limit, parse_objective
+from nas.resources import find
+
+Precision = Literal["auto", "fp32", "bf16"]
+MemoryFormat = Literal["auto", "contiguous", "channels_last"]
+Batch = Literal["auto"] | Annotated[int, Field(ge=1, le=65_536)]
+SAMPLERS = ("tpe", "nsga2", "nsga3", "gp", "random", "grid")
+MEASURED = tuple(key for key, metric in METRICS.items() if metric.kind == "measured")
+
+
+class Timing(Section):
+    """How throughput, latency and memory are measured. Times in seconds, sizes in pixels."""
+
+    batch: Batch = "auto"  # images a step; auto: the largest power of two that fits, at most `largest_batch`
+    largest_batch: int = Field(256, ge=1, le=65_536)
+    resolution_scale: float = Field(1.0, gt=0, le=4)  # of each network's own resolution; 1 measures what it is
+    precision: Precision = "auto"  # auto: bf16 on GPU, fp32 on CPU
+    memory_format: MemoryFormat = "auto"  # auto: channels_last on GPU, contiguous on CPU
+    compile: bool = False  # torch.compile; compiling is never counted
+    tolerance: float = Field(0.02, gt=0, lt=1)  # relative 95 % half-width of the median step time to stop at
+    time_cap: float = Field(20.0, gt=0)  # seconds a reading may take, warm-up included
+    threads: int | None = Field(None, ge=1)  # CPU threads; none: torch's default
+
+
+class Training(Section):
+    """The short training that `top1_pct` means. Accuracy is comparable only under one such recipe."""
+
+    data: str = "fractals"
+    width: float = Field(1.0, gt=0, le=8)  # channel multiplier of the trained proxy
+    resolution: int = Field(64, ge=8, le=2_048)  # pixels at which images are shown
+    epochs: int = Field(8, ge=1, le=10_000)
+    batch: int = Field(64, ge=2, le=65_536)
+    optimizer: Literal["sgd", "rmsprop", "adamw"] = "adamw"
+    learning_rate: float = Field(3e-3, gt=0)  # peak
+    weight_decay: float = Field(0.05, ge=0)
+    warmup: float = Field(0.1, ge=0, lt=1)  # share of the steps over which the learning rate rises
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    drop_path: float = Field(0.0, ge=0, lt=1)
+    augment: Literal["none", "flip", "crop"] = "crop"
+    precision: Precision = "auto"
+    memory_format: MemoryFormat = "auto"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `90s`, `10m`, `4h`, `2d` or a bare number of seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?\s*", text)
+    if not match:
+        raise NasError(f"'{text}' is not a duration", "write 90s, 10m, 4h or 2d")
+    return float(match[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2]]
+
+
+class Recipe(Section):
+    """A whole study. What is compared on resume is `identity`; budget and workers may change."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    question: str = ""
+    space: str
+    baselines: tuple[str, ...] = Field((), strict=False)
+    seed: int = Field(0, ge=0, lt=2**32)
+    trials: int = Field(16, ge=1, le=1_000_000)  # the study's total
+    timeout: str | None = None  # of the whole search
+    trial_timeout: str = "10m"  # of one trial; a trial that hangs longer is one failed trial
+    sampler: Literal["tpe", "nsga2", "nsga3", "gp", "random", "grid"] = "tpe"
+    objectives: tuple[str, ...] = Field(("top1_pct", "flops", "train_images_per_s"), strict=False, min_length=1)
+    limits: tuple[str, ...] = Field((), strict=False)
+    measure: tuple[str, ...] = Field(("train_images_per_s", "top1_pct"), strict=False)
+    baseline_repeats: int = Field(3, ge=1, le=100)  # every reading of a baseline this often: the study's noise
+    timing: Timing = Timing()
+    training: Training = Training()
+
+    @field_validator("objectives")
+    @classmethod
+    def _objectives_parse(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        keys = [parse_objective(text).key for text in value]
+        if len(set(keys)) < len(keys):
+            raise ValueError("each objective once")
+        return tuple(keys)
+
+    @field_validator("limits")
+    @classmethod
+    def _limits_parse(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(parse_limit(text)) for text in value)
+
+    @field_validator("measure")
+    @classmethod
+    def _measurable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            if key not in MEASURED:
+                raise ValueError(f"metrics that are measured, of {', '.join(MEASURED)}")
+        return value
+
+    @field_validator("timeout", "trial_timeout")
+    @classmethod
+    def _durations_parse(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
+
+    @property
+    def parsed_objectives(self) -> tuple[Objective, ...]:
+        return tuple(map(parse_objective, self.objectives))
+
+    @property
+    def parsed_limits(self) -> tuple[Limit, ...]:
+        return tuple(map(parse_limit, self.limits))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Every metric to measure: those asked for, and those an objective or a limit needs; cheapest first."""
+        needed = {*self.measure, *(key for objective in self.parsed_objectives for key in objective.metrics)}
+        needed |= {limit.key for limit in self.parsed_limits}
+        return tuple(key for key in MEASURING_ORDER if key in needed)
+
+    def identity(self) -> dict[str, Any]:
+        """What must not change when a study goes on: all but the budget."""
+        return self.model_dump(mode="json", exclude={"trials", "timeout", "trial_timeout", "question"})
+
+
+MEASURING_ORDER = ("latency_ms", "infer_images_per_s", "train_images_per_s", "peak_memory_mib", "top1_pct")
+
+
+def load_recipe(reference: str, **overrides: Any) -> Recipe:
+    """The recipe in a file, or the shipped one of that name, with `overrides` laid over its top-level keys.
+
+    Raises: DocumentError `file: key: expected …; got …`; NasError with the nearest names.
+    """
+    path = find(reference, "studies", "study recipe")
+    document = {**read_yaml(path), **{key: value for key, value in overrides.items() if value is not None}}
+    return validate(Recipe, document, _short(path))
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits of a hash of a JSON value, independent of key order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return path.name
+
+
+__all__ = ["DocumentError", "Recipe", "Timing", "Training", "digest", "load_recipe", "parse_duration"]

@@ -1,0 +1,127 @@
+"""A record is one trial as a typed value; a reading is one number with how it came about. JSON lines in and out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nas.errors import NasError
+
+SCHEMA = 1
+State = Literal["complete", "infeasible", "failed", "running"]
+
+
+class RecordError(NasError):
+    """A record that does not read, or one of another schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number. `spread`: 95 % half-width in the metric's unit (for accuracy, twice the seed deviation); two
+    readings closer than the larger of their spreads are tied. `conditions`: device, precision, batch, resolution, …
+    `detail`: what else the meter saw (per-operator FLOPs, the training curve, repeats)."""
+
+    value: float
+    spread: float | None = None
+    samples: int = 1
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Reading:
+        return cls(
+            document["value"],
+            document.get("spread"),
+            document.get("samples", 1),
+            document.get("conditions", {}),
+            document.get("detail", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One trial. `trial` is None for a baseline that lies outside the space; `settings` is Optuna's dict."""
+
+    study: str
+    trial: int | None
+    state: State
+    arch: str  # the one-line notation
+    id: str
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    baseline: str = ""  # the name under which it was enqueued first
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    excess: Mapping[str, float] = field(default_factory=dict)  # limit → how far outside, at most 0 when met
+    reused: int | None = None  # the trial whose readings these are: the same network
+    retry_of: int | None = None
+    reason: str = ""  # why it failed
+    seed: int = 0
+    started: str = ""  # ISO 8601, UTC
+    seconds: float | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, key: str) -> float | None:
+        """The reading called `key`; None where it was not measured."""
+        reading = self.readings.get(key)
+        return None if reading is None else reading.value
+
+    @property
+    def values(self) -> dict[str, float]:
+        return {key: reading.value for key, reading in self.readings.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        document = {
+            spec.name: getattr(self, spec.name)
+            for spec in dataclasses.fields(self)
+            if spec.name != "readings" and getattr(self, spec.name) not in (None, "", {})
+        }
+        readings = {key: reading.to_json() for key, reading in self.readings.items()}
+        return {"schema": SCHEMA, **document, "readings": readings}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Record:
+        """Raises: RecordError for another schema or a missing field."""
+        if document.get("schema") != SCHEMA:
+            raise RecordError(
+                f"record of schema {document.get('schema')!r}; this version reads schema {SCHEMA}",
+                "export it again with the version of nas that wrote it",
+            )
+        known = {spec.name for spec in dataclasses.fields(cls)}
+        fields = {key: value for key, value in document.items() if key in known}
+        fields.setdefault("trial", None)
+        try:
+            fields["readings"] = {key: Reading.from_json(value) for key, value in document["readings"].items()}
+            return cls(**fields)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"record lacks a field: {error}") from None
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write one JSON object a line; the file appears whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(
+        "".join(json.dumps(record.to_json(), sort_keys=True, allow_nan=False) + "\n" for record in records),
+        encoding="utf-8",
+    )
+    partial.replace(path)
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records of a JSON-lines file. Raises: RecordError with file and line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: cannot be read: {error}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield Record.from_json(json.loads(line))
+        except (json.JSONDecodeError, RecordError) as error:
+            raise RecordError(f"{path}:{number}: {error}", getattr(error, "hint", "")) from None

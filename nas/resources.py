@@ -1,0 +1,35 @@
+"""Shipped data: search spaces, baselines, study recipes. A user's own file wins over a shipped name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nas.errors import NasError, nearest
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(folder: str) -> Path:
+    """The shipped `folder` (`search_spaces`, `studies`): inside the wheel, or beside the package in a checkout."""
+    inside = _PACKAGE / "_data" / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
+
+
+def names(folder: str) -> list[str]:
+    """Names of the YAML files that ship in `folder`."""
+    return sorted(path.stem for path in shipped(folder).glob("*.yaml"))
+
+
+def find(reference: str, folder: str, what: str) -> Path:
+    """The user's file `reference` (with or without .yaml), else the shipped file of that name in `folder`.
+
+    Raises: NasError with the nearest names when there is neither.
+    """
+    for candidate in (Path(reference), Path(f"{reference}.yaml")):
+        if candidate.is_file():
+            return candidate
+    if "/" not in reference and (shipped(folder) / f"{reference}.yaml").is_file():
+        return shipped(folder) / f"{reference}.yaml"
+    if reference.endswith((".yaml", ".yml")) or "/" in reference:
+        raise NasError(f"{reference}: no such file", f"give a file, or one of: {', '.join(names(folder))}")
+    raise NasError(f"unknown {what} '{reference}'", nearest(reference, names(folder)))
