@@ -152,9 +152,9 @@ class Stage:
     se: float = 0.0
 
     def __str__(self) -> str:
-        se = f"se{_number(self.se)}" if self.se else ""
+        se = f"se{number(self.se)}" if self.se else ""
         return (
-            f"{self.op.letter}{_number(self.expand)}k{self.kernel}s{self.stride}c{self.channels}n{self.layers}{se}"
+            f"{self.op.letter}{number(self.expand)}k{self.kernel}s{self.stride}c{self.channels}n{self.layers}{se}"
         )
 
 
@@ -224,7 +224,7 @@ class Architecture:
         return " ".join([f"r{self.resolution}", f"s{self.stem}", *map(str, self.stages), *tail])
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """The shortest text that reads back to exactly this number: 4, 0.25, 3.5."""
     return str(int(value)) if value == int(value) else repr(float(value))
 
@@ -240,10 +240,10 @@ def _check(arch: Architecture) -> None:
     positive("classes", arch.classes, _MOST["classes"])
     if not arch.stages:
         raise ArchitectureError("stages: expected at least one stage; got none")
-    for number, stage in enumerate(arch.stages, 1):
-        _check_stage(stage, f"stage {number}", positive_most=_MOST)
-        positive(f"stage {number} channels", stage.channels, _MOST["channels"])
-        positive(f"stage {number} layers", stage.layers, _MOST["layers"])
+    for index, stage in enumerate(arch.stages, 1):
+        _check_stage(stage, f"stage {index}", positive_most=_MOST)
+        positive(f"stage {index} channels", stage.channels, _MOST["channels"])
+        positive(f"stage {index} layers", stage.layers, _MOST["layers"])
     if arch.resolution < arch.total_stride:
         raise ArchitectureError(
             f"resolution: {arch.resolution} px is too small for a total stride of {arch.total_stride}",

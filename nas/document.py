@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +160,8 @@ def _section_at(section: type[Section], path: list[str]) -> type[Section]:
             if isinstance(kind, type) and issubclass(kind, Section):
                 section = kind
     return section
+
+
+def digest(value: Any) -> str:
+    """Twelve hexadecimal digits of a hash of a JSON value, independent of key order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from nas.document import DocumentError, Section, read_yaml, validate
+from nas.document import Section, read_yaml, validate
 from nas.errors import NasError
 from nas.metric import METRICS, Limit, Objective, parse_limit, parse_objective
 from nas.resources import find
@@ -144,16 +142,8 @@ def load_recipe(reference: str, **overrides: Any) -> Recipe:
     return validate(Recipe, document, _short(path))
 
 
-def digest(value: Any) -> str:
-    """Twelve hexadecimal digits of a hash of a JSON value, independent of key order."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def _short(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return path.name
-
-
-__all__ = ["DocumentError", "Recipe", "Timing", "Training", "digest", "load_recipe", "parse_duration"]
