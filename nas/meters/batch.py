@@ -1,0 +1,69 @@
+"""The batch a reading is taken at: the one asked for, or the largest power of two that fits."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from nas.cost import cost
+from nas.meters.bench import Bench
+from nas.meters.errors import UnmeasurableError
+
+T = TypeVar("T")
+
+CPU_FLOPS = 8e9  # forward multiply-adds of a batch: a training step of about half a second on two cores
+CPU_LARGEST = 64  # beyond it a CPU's throughput no longer depends on the batch
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+
+
+def first_batch(bench: Bench) -> tuple[int, str]:
+    """(batch to try first, the rule it comes from)."""
+    if bench.timing.batch != "auto":
+        return bench.timing.batch, "asked for"
+    if bench.on_gpu:
+        return _power_of_two(bench.timing.largest_batch), "largest power of two that fits"
+    scaled = dataclasses.replace(bench.arch, resolution=bench.resolution)
+    most = min(bench.timing.largest_batch, CPU_LARGEST, max(2, int(CPU_FLOPS / cost(scaled).flops)))
+    rule = f"largest power of two with batch × FLOPs ≤ {CPU_FLOPS / 1e9:g} G, from 2 to {CPU_LARGEST}"
+    return _power_of_two(most), rule
+
+
+def back_off(batch: int, attempt: Callable[[int], T]) -> tuple[T, int, tuple[int, ...]]:
+    """(what `attempt(batch)` returned, the batch that fitted, the batches that did not), halving each time.
+
+    Raises: UnmeasurableError when not even one image fits.
+    """
+    refused: list[int] = []
+    while True:
+        try:
+            return attempt(batch), batch, tuple(refused)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        refused.append(batch)
+        _release()
+        if batch == 1:
+            raise UnmeasurableError("out of memory with a single image", "measure at a smaller resolution_scale")
+        batch //= 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is an allocator's refusal: torch's own type, or what cuBLAS, cuDNN and the CPU say."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)
+
+
+def _release() -> None:
+    """Give back what the failed attempt held; outside its `except`, where the traceback would keep it alive."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _power_of_two(most: int) -> int:
+    return 1 << (most.bit_length() - 1)
