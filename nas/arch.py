@@ -20,6 +20,8 @@ class ArchitectureError(NasError):
 
 
 class Op(StrEnum):
+    """The block of a stage."""
+
     MBCONV = "mbconv"
     FUSED_MBCONV = "fused_mbconv"
 
@@ -35,6 +37,8 @@ class Op(StrEnum):
 
 
 class Activation(StrEnum):
+    """The nonlinearity after a convolution, by its usual name."""
+
     SILU = "silu"
     RELU = "relu"
     RELU6 = "relu6"
@@ -152,10 +156,8 @@ class Stage:
     se: float = 0.0
 
     def __str__(self) -> str:
-        se = f"se{number(self.se)}" if self.se else ""
-        return (
-            f"{self.op.letter}{number(self.expand)}k{self.kernel}s{self.stride}c{self.channels}n{self.layers}{se}"
-        )
+        se = f"se{plain(self.se)}" if self.se else ""
+        return f"{self.op.letter}{plain(self.expand)}k{self.kernel}s{self.stride}c{self.channels}n{self.layers}{se}"
 
 
 _MOST = {"channels": 65_536, "layers": 1_000, "resolution": 8_192, "classes": 1_000_000}
@@ -224,7 +226,7 @@ class Architecture:
         return " ".join([f"r{self.resolution}", f"s{self.stem}", *map(str, self.stages), *tail])
 
 
-def number(value: float) -> str:
+def plain(value: float) -> str:
     """The shortest text that reads back to exactly this number: 4, 0.25, 3.5."""
     return str(int(value)) if value == int(value) else repr(float(value))
 
@@ -241,7 +243,7 @@ def _check(arch: Architecture) -> None:
     if not arch.stages:
         raise ArchitectureError("stages: expected at least one stage; got none")
     for index, stage in enumerate(arch.stages, 1):
-        _check_stage(stage, f"stage {index}", positive_most=_MOST)
+        _check_stage(stage, f"stage {index}")
         positive(f"stage {index} channels", stage.channels, _MOST["channels"])
         positive(f"stage {index} layers", stage.layers, _MOST["layers"])
     if arch.resolution < arch.total_stride:
@@ -251,7 +253,7 @@ def _check(arch: Architecture) -> None:
         )
 
 
-def _check_stage(stage: Stage, where: str, positive_most: dict[str, int]) -> None:
+def _check_stage(stage: Stage, where: str) -> None:
     if stage.kernel not in (1, 3, 5, 7, 9, 11):
         raise ArchitectureError(f"{where} kernel: expected an odd number from 1 to 11; got {stage.kernel!r}")
     if stage.stride not in (1, 2):

@@ -113,7 +113,9 @@ def _parse_range(raw: Mapping[str, Any], kind: type, where: str) -> Range:
         if key not in raw:
             raise DocumentError(f"{where}.{key}: expected a value; the key is missing")
     low, high, step = (_value(raw.get(key, 1), int, f"{where}.{key}") for key in ("from", "to", "by"))
-    assert isinstance(low, int) and isinstance(high, int) and isinstance(step, int)
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    assert isinstance(step, int)
     if step < 1:
         raise DocumentError(f"{where}.by: expected a step of at least 1; got {step}")
     if high < low:

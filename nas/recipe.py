@@ -49,9 +49,11 @@ class Training(Section):
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     drop_path: float = Field(0.0, ge=0, lt=1)
+    zero_init: bool = True  # residual blocks start as the identity: deep networks learn within few steps
+    recalibrate: int = Field(16, ge=0)  # batches that batch-norm statistics are averaged over at the end; 0: never
     augment: Literal["none", "flip", "crop"] = "crop"
     precision: Precision = "auto"
-    memory_format: MemoryFormat = "auto"
+    memory_format: MemoryFormat = "auto"  # auto: channels_last, on CPU too
 
 
 def parse_duration(text: str) -> float:

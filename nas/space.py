@@ -6,13 +6,13 @@ import json
 import math
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from nas.arch import Activation, Architecture, ArchitectureError, Op, Stage, number, parse
+from nas.arch import Activation, Architecture, ArchitectureError, Op, Stage, parse, plain
 from nas.cells import ByOp, Cell, Choice, Open, Trial, Value, parse_cell
 from nas.cost import cost
 from nas.document import DocumentError, describe, digest, read_yaml
@@ -143,11 +143,8 @@ class SearchSpace:
         Free: no training, no data. It ranks MBConv networks of one resolution well (Spearman .92 on 5,138 networks
         trained on ImageNet), but it is a score and not an accuracy.
         """
-        ranks = []
-        for reference, value in zip(self._reference, (cost(arch).params, _expansion(arch)), strict=True):
-            position = (bisect_left(reference, value) + bisect_right(reference, value)) / 2
-            ranks.append(position / len(reference))
-        return sum(ranks) / len(ranks)
+        params, expansions = self._reference
+        return (_rank(params, cost(arch).params) + _rank(expansions, _expansion(arch))) / 2
 
     def to_document(self) -> dict[str, Any]:
         """What `parse_space` reads back."""
@@ -156,9 +153,9 @@ class SearchSpace:
         return {"name": self.name, "source": self.source, **scalars, "norm_eps": self.norm_eps, "stages": stages}
 
     @cached_property
-    def _reference(self) -> tuple[list[int], list[float]]:
+    def _reference(self) -> tuple[list[float], list[float]]:
         sample = list(self.samples(_REFERENCE_SAMPLE, seed=0))
-        return sorted(cost(arch).params for arch in sample), sorted(map(_expansion, sample))
+        return sorted(float(cost(arch).params) for arch in sample), sorted(map(_expansion, sample))
 
     def _cells(self) -> Iterator[tuple[str, Cell]]:
         yield from self.scalars.items()
@@ -211,6 +208,11 @@ class SearchSpace:
         for key, cell in self.stages[row].items():
             if not isinstance(cell, ByOp):
                 yield key, cell
+
+
+def _rank(reference: Sequence[float], value: float) -> float:
+    """Share of the sorted reference below `value`, ties counted half."""
+    return (bisect_left(reference, value) + bisect_right(reference, value)) / 2 / len(reference)
 
 
 def _expansion(arch: Architecture) -> float:
@@ -331,7 +333,7 @@ def dump_architecture(arch: Architecture, name: str = "", source: str = "") -> s
     lines += [f"resolution: {arch.resolution}", f"stem: {arch.stem}", "stages:"]
     for stage in arch.stages:
         row = f"op: {stage.op.value}, kernel: {stage.kernel}, stride: {stage.stride}, channels: {stage.channels}"
-        lines.append(f"  - {{{row}, layers: {stage.layers}, expand: {number(stage.expand)}, se: {number(stage.se)}}}")
+        lines.append(f"  - {{{row}, layers: {stage.layers}, expand: {plain(stage.expand)}, se: {plain(stage.se)}}}")
     lines.append(f"head: {arch.head}")
     if arch.classes != 1000:
         lines.append(f"classes: {arch.classes}")

@@ -1,0 +1,314 @@
+"""The search loop: ask → decode → closed-form cost → over a limit? note the excess, measure nothing → measure → tell.
+
+One driver owns the study. Workers get a spec and return readings; they never see the storage.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from nas.arch import Architecture
+from nas.cost import cost
+from nas.pareto import Front
+from nas.recipe import Recipe, parse_duration
+from nas.record import Reading, Record, State
+from nas.space import SearchSpace
+from nas.study.executor import Executor, Result, Spec
+from nas.study.storage import record_of, records
+
+Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
+GRACE = 8.0  # seconds that running trials get to finish after an interrupt
+_MOST_FREE = 5_000  # trials over a limit in a row after which the search gives up
+_TICK = 0.25
+_INTERRUPTED = "interrupted"
+
+
+class Listener(Protocol):
+    """Who watches a search."""
+
+    def told(self, record: Record) -> None:
+        """A trial has ended, whatever its state."""
+        ...
+
+    def tick(self) -> None:
+        """Called a few times a second while measurements run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A network being measured, and the trials that wait for it; a baseline outside the space has none."""
+
+    arch: Architecture
+    trials: list[Trial]
+    baseline: str
+    started: str
+    deadline: float  # monotonic
+
+
+@dataclass
+class Search:
+    """One driver of one study. Set `stop` (from a signal handler, say) to end `run` early and cleanly."""
+
+    study: optuna.Study
+    recipe: Recipe
+    space: SearchSpace
+    executor: Executor
+    device: str
+    baselines: Mapping[str, Architecture] = field(default_factory=dict)
+    listener: Listener | None = None
+    stop: Stopped | None = None
+
+    def __post_init__(self) -> None:
+        self.objectives = self.recipe.parsed_objectives
+        self.limits = sorted(self.recipe.parsed_limits, key=str)
+        self.front = Front([(objective.key, objective.goal) for objective in self.objectives])
+        self.counts = {"complete": 0, "infeasible": 0, "failed": 0}
+        self.reused = 0
+        self._measured: dict[str, Record] = {}  # by architecture id
+        self._retried: set[int] = set()
+        self._failed: set[int] = set()
+        self._jobs: dict[int, _Job] = {}
+        self._submitted = 0
+        self._free = 0
+        self._outside = [arch for arch in self.baselines.values() if arch not in self.space]
+        self._end = float("inf")
+        for record in records(self.study):
+            if record.state != "running":
+                self._note(record)
+
+    @property
+    def done(self) -> int:
+        """Trials of the recipe's total that have ended and will not be repeated; those over a limit are free."""
+        return self.counts["complete"] + len(self._failed - self._retried)
+
+    @property
+    def running(self) -> int:
+        return sum(len(job.trials) for job in self._jobs.values())
+
+    def run(self) -> Stopped:
+        """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set."""
+        self._recover()
+        self._enqueue_baselines()
+        began = time.monotonic()
+        timeout = parse_duration(self.recipe.timeout) if self.recipe.timeout else float("inf")
+        while True:
+            if self.stop is None and time.monotonic() - began > timeout:
+                self.stop = "timeout"
+            while self.stop is None and self.executor.capacity and self._start_next():
+                pass
+            if not self._jobs:
+                return self.stop or "done"
+            for result in self.executor.wait(_TICK):
+                self._finish(result)
+            self._enforce_deadlines()
+            if self.listener:
+                self.listener.tick()
+
+    # Before the first ask.
+
+    def _recover(self) -> None:
+        """Fail the trials that a dead driver left running, and enqueue each of them once more."""
+        trials = self.study.get_trials(deepcopy=False)
+        self._retried |= {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
+        for trial in trials:
+            if trial.state is not TrialState.RUNNING:
+                continue
+            settings = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            record = replace(
+                record_of(self.study.study_name, self.space, trial), state="failed", reason="its driver died"
+            )
+            if trial.user_attrs.get("attempt", 0) < 1:
+                self._retry(trial.number, settings, trial.user_attrs, attempt=1)
+            self.study._storage.set_trial_user_attr(trial._trial_id, "record", _stored(record))
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            self._note(record)
+
+    def _enqueue_baselines(self) -> None:
+        known = {trial.user_attrs.get("baseline") for trial in self.study.get_trials(deepcopy=False)}
+        for name, arch in self.baselines.items():
+            if name not in known and arch in self.space:
+                self.study.enqueue_trial(self.space.encode(arch), user_attrs={"baseline": name})
+        self._outside = [arch for arch in self._outside if arch.id not in self._measured]
+
+    def _retry(self, number: int, settings: Mapping[str, Any], attrs: Mapping[str, Any], attempt: int) -> None:
+        baseline = {"baseline": attrs["baseline"]} if "baseline" in attrs else {}
+        self.study.enqueue_trial(dict(settings), user_attrs={**baseline, "retry_of": number, "attempt": attempt})
+        self._retried.add(number)
+
+    # From asking to measuring.
+
+    def _start_next(self) -> bool:
+        """Start one more measurement, or tell a trial that needs none; False when there is nothing to start."""
+        if self._outside:
+            arch = self._outside.pop(0)
+            name = next(name for name, baseline in self.baselines.items() if baseline == arch)
+            self._submit(arch, [], name)
+            return True
+        if self.done + self.running >= self.recipe.trials:
+            return False
+        if self._exhausted():
+            self.stop = "exhausted"
+            return False
+        trial = self.study.ask()
+        arch = self.space.suggest(trial)
+        excess = self._excess({key: reading.value for key, reading in self._computed(arch).items()})
+        if any(value > 0 for value in excess.values()):
+            self._free += 1
+            record = self._record(arch, trial.number, trial.user_attrs, "infeasible")
+            self._tell(trial, replace(record, excess=excess))
+            return True
+        self._free = 0
+        waiting = next((job for job in self._jobs.values() if job.arch == arch), None)
+        if arch.id in self._measured:
+            self._tell_reading(trial, arch, self._measured[arch.id])
+        elif waiting:
+            waiting.trials.append(trial)
+        else:
+            self._submit(arch, [trial], trial.user_attrs.get("baseline", ""))
+        return True
+
+    def _exhausted(self) -> bool:
+        sampler = self.study.sampler
+        if isinstance(sampler, optuna.samplers.GridSampler) and sampler.is_exhausted(self.study):
+            return True
+        return self._free >= _MOST_FREE
+
+    def _submit(self, arch: Architecture, trials: list[Trial], baseline: str) -> None:
+        repeats = self.recipe.baseline_repeats if baseline else 1
+        settings = {
+            "measure": list(self.recipe.measured),
+            "timing": self.recipe.timing.model_dump(mode="json"),
+            "training": self.recipe.training.model_dump(mode="json"),
+            "device": self.device,
+            "repeats": repeats,
+        }
+        self._submitted += 1
+        deadline = time.monotonic() + parse_duration(self.recipe.trial_timeout) * repeats
+        self._jobs[self._submitted] = _Job(arch, trials, baseline, _now(), deadline)
+        self.executor.submit(Spec(str(arch), settings, self.recipe.seed, self._submitted))
+
+    def _enforce_deadlines(self) -> None:
+        now = time.monotonic()
+        if self.stop == "interrupted" and self._end == float("inf"):
+            self._end = now + GRACE
+        for number, job in self._jobs.items():
+            if now > self._end:
+                self.executor.cancel(number, _INTERRUPTED)
+            elif now > job.deadline:
+                self.executor.cancel(number, f"longer than its time limit of {self.recipe.trial_timeout}")
+
+    # From a result to a told trial.
+
+    def _finish(self, result: Result) -> None:
+        job = self._jobs.pop(result.job)
+        first = job.trials[0] if job.trials else None
+        number, attrs = (first.number, first.user_attrs) if first else (None, {"baseline": job.baseline})
+        record = replace(
+            self._record(job.arch, number, attrs, "failed"),
+            reason=result.error,
+            started=job.started,
+            seconds=round(result.seconds, 3),
+            environment=result.environment,
+        )
+        if not result.error:
+            record = self._complete(record, result.readings)
+        if first is None:
+            self.study.set_user_attr(f"baseline:{job.arch.id}", record.to_json())
+            self._note(record)
+            return
+        if result.error == _INTERRUPTED:
+            self._retry(first.number, first.params, first.user_attrs, attempt=first.user_attrs.get("attempt", 0))
+        self._tell(first, record)
+        for follower in job.trials[1:]:
+            if record.state == "complete":
+                self._tell_reading(follower, job.arch, record)
+            else:
+                self._tell(follower, replace(record, trial=follower.number, reused=first.number))
+
+    def _complete(self, record: Record, measured: Mapping[str, Any]) -> Record:
+        """`record` with its readings: complete if every objective has a finite value, failed if not."""
+        try:
+            readings = {**record.readings, **{key: Reading.from_json(value) for key, value in measured.items()}}
+            record = replace(record, readings=readings)
+            for objective in self.objectives:
+                value = objective.value(record.values)
+                if value is None or not math.isfinite(value):
+                    return replace(record, reason=f"{objective.key} could not be measured")
+            return replace(record, state="complete", excess=self._excess(record.values))
+        except (TypeError, KeyError, ArithmeticError):
+            return replace(record, reason="the worker answered readings that do not read")
+
+    def _tell_reading(self, trial: Trial, arch: Architecture, known: Record) -> None:
+        """Tell a trial of a network that was measured before: its readings, and whose they are."""
+        self.reused += 1
+        record = self._record(arch, trial.number, trial.user_attrs, "complete")
+        record = replace(record, readings=known.readings, excess=known.excess, environment=known.environment)
+        self._tell(trial, replace(record, reused=known.trial))
+
+    def _tell(self, trial: Trial, record: Record) -> None:
+        trial.set_user_attr("record", _stored(record))
+        if record.state != "failed":
+            for limit in self.limits:
+                trial.set_constraint(str(limit), record.excess[str(limit)])
+        if record.state == "complete":
+            values = [objective.value(record.values) for objective in self.objectives]
+            self.study.tell(trial, [float(value) for value in values if value is not None])
+        else:
+            self.study.tell(trial, state=TrialState.PRUNED if record.state == "infeasible" else TrialState.FAIL)
+        self._note(record)
+
+    def _note(self, record: Record) -> None:
+        """Keep what the loop needs to know of an ended trial, and pass it on."""
+        if record.state == "complete":
+            self._measured.setdefault(record.id, record)
+            if all(value <= 0 for value in record.excess.values()):
+                self.front.add({item.key: item.value(record.values) for item in self.objectives})
+        if record.trial is not None:
+            self.counts[record.state] += 1
+            if record.state == "failed":
+                self._failed.add(record.trial)
+        if self.listener:
+            self.listener.told(record)
+
+    def _record(self, arch: Architecture | None, number: int | None, attrs: Mapping[str, Any], state: State) -> Record:
+        return Record(
+            study=self.study.study_name,
+            trial=number,
+            state=state,
+            arch=str(arch) if arch else "",
+            id=arch.id if arch else "",
+            readings=self._computed(arch) if arch else {},
+            baseline=attrs.get("baseline", ""),
+            retry_of=attrs.get("retry_of"),
+            seed=self.recipe.seed,
+            started=_now(),
+        )
+
+    def _computed(self, arch: Architecture) -> dict[str, Reading]:
+        spent = cost(arch)
+        closed = {"by": "closed form", "resolution": arch.resolution}
+        readings = {key: Reading(getattr(spent, key), conditions=closed) for key in ("params", "flops", "activations")}
+        score = Reading(self.space.rank_score(arch), conditions={"by": "ranks in a fixed sample of the space"})
+        return {**readings, "rank_score": score}
+
+    def _excess(self, values: Mapping[str, float]) -> dict[str, float]:
+        """How far outside each limit; a limit on something not measured yet counts as met."""
+        return {str(limit): limit.excess(values[limit.key]) if limit.key in values else 0.0 for limit in self.limits}
+
+
+def _stored(record: Record) -> dict[str, Any]:
+    """What a trial keeps of its record: all that Optuna does not know by itself."""
+    return {key: value for key, value in record.to_json().items() if key not in ("study", "trial", "settings")}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,204 @@
+"""Where evaluations run: an interface, and local worker processes behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+EVALUATE = "nas.study.worker:evaluate"
+_MOST_STILLBORN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One evaluation: everything a worker needs to know, as JSON values."""
+
+    architecture: str
+    settings: Mapping[str, Any]
+    seed: int
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it: readings, or an error. `lost`: the worker died or was stopped."""
+
+    job: int
+    readings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: str = ""
+    lost: bool = False
+
+
+class ExecutorError(RuntimeError):
+    """Workers that cannot start at all: no trial's fault, and no use to go on."""
+
+
+class Executor(Protocol):
+    """An engine. A job is submitted only while `capacity` is above 0; each job has exactly one result."""
+
+    @property
+    def capacity(self) -> int:
+        """Jobs that can start at once now."""
+        ...
+
+    def submit(self, spec: Spec) -> None: ...
+
+    def wait(self, timeout: float) -> Sequence[Result]:
+        """Results that came within `timeout` seconds; empty when none did."""
+        ...
+
+    def cancel(self, job: int, reason: str) -> None:
+        """Stop a running job; its result is an error with this reason."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class _Worker:
+    """One process and the job it is at."""
+
+    def __init__(self, number: int, evaluate: str, log: Path, threads: int | None) -> None:
+        self.job: int | None = None
+        self.started = 0.0
+        self.cancelled = ""
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if threads is not None:
+            environment |= {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        with (log / f"worker-{number}.log").open("ab") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "nas.study.worker", evaluate],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is the driver's to handle
+            )
+        self.buffer = b""
+        self.ready = False  # has said that it started
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def send(self, spec: Spec) -> None:
+        line = {"architecture": spec.architecture, "settings": spec.settings, "seed": spec.seed, "job": spec.job}
+        assert self.process.stdin is not None
+        self.job, self.started = spec.job, time.monotonic()
+        with contextlib.suppress(BrokenPipeError):  # a worker that died idle is noticed by its closed pipe
+            self.process.stdin.write(json.dumps(line).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+class LocalExecutor:
+    """Worker processes on this machine. One that dies is replaced; its job's result says why."""
+
+    def __init__(self, workers: int, log: Path, *, evaluate: str = EVALUATE, threads: int | None = None) -> None:
+        log.mkdir(parents=True, exist_ok=True)
+        self._evaluate, self._threads = evaluate, threads
+        self._log = log
+        self._stillborn = 0
+        self._selector = selectors.DefaultSelector()
+        self._workers: dict[int, _Worker] = {}
+        for number in range(workers):
+            self._spawn(number)
+
+    @property
+    def capacity(self) -> int:
+        return sum(worker.job is None for worker in self._workers.values())
+
+    def submit(self, spec: Spec) -> None:
+        idle = next(worker for worker in self._workers.values() if worker.job is None)
+        idle.send(spec)
+
+    def wait(self, timeout: float) -> list[Result]:
+        results = []
+        for key, _ in self._selector.select(timeout):
+            number = key.data
+            worker = self._workers[number]
+            chunk = os.read(worker.stdout.fileno(), 1 << 20)
+            if not chunk:
+                results += self._bury(number)
+                continue
+            worker.buffer += chunk
+            while b"\n" in worker.buffer and number in self._workers and worker is self._workers[number]:
+                line, worker.buffer = worker.buffer.split(b"\n", 1)
+                results += self._read(number, line)
+        return results
+
+    def cancel(self, job: int, reason: str) -> None:
+        for worker in self._workers.values():
+            if worker.job == job:
+                worker.cancelled = reason
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(worker.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        for worker in self._workers.values():
+            worker.stop()
+        self._selector.close()
+
+    def _spawn(self, number: int) -> None:
+        worker = self._workers[number] = _Worker(number, self._evaluate, self._log, self._threads)
+        self._selector.register(worker.stdout, selectors.EVENT_READ, number)
+
+    def _bury(self, number: int, reason: str = "") -> list[Result]:
+        """Replace a worker that died, hung or answered nonsense."""
+        worker = self._workers[number]
+        self._selector.unregister(worker.stdout)
+        worker.stop()
+        self._stillborn = 0 if worker.ready or worker.cancelled else self._stillborn + 1
+        if self._stillborn >= _MOST_STILLBORN:
+            log = self._log / f"worker-{number}.log"
+            raise ExecutorError(f"workers do not start ({_cause(worker.process.returncode)}): see {log}")
+        self._spawn(number)
+        if worker.job is None:
+            return []
+        why = worker.cancelled or reason or _cause(worker.process.returncode)
+        return [Result(worker.job, error=why, lost=True, seconds=time.monotonic() - worker.started)]
+
+    def _read(self, number: int, line: bytes) -> list[Result]:
+        worker = self._workers[number]
+        try:
+            reply = json.loads(line)
+            if reply == {"ready": True}:
+                worker.ready = True
+                return []
+            if reply["job"] != worker.job:
+                raise ValueError(line)
+            error = str(reply.get("error", ""))
+            result = Result(
+                reply["job"], reply.get("readings", {}), reply.get("environment", {}), float(reply["seconds"]), error
+            )
+        except (ValueError, KeyError, TypeError):
+            return self._bury(number, f"the worker answered nonsense: {line[:80]!r}")
+        worker.job = None
+        return [result]
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"the worker was killed by {name}" + (" (out of memory?)" if code == -signal.SIGKILL else "")
+    return f"the worker ended with exit code {code}"

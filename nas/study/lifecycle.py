@@ -1,0 +1,133 @@
+"""Start a study, or go on with it: the same recipe over the same space, or a refusal that says what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+
+from nas.arch import Architecture
+from nas.document import digest
+from nas.errors import NasError
+from nas.metric import Limit
+from nas.recipe import Recipe
+from nas.space import SearchSpace, load_architecture
+from nas.study.samplers import make_sampler
+from nas.study.storage import SCHEMA, StudyError, facts
+
+_CLOSED_FORM = ("params", "flops", "activations")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A study ready to be driven; `resumed` when it has trials already."""
+
+    study: optuna.Study
+    resumed: bool
+
+
+def open_or_create(
+    storage: RDBStorage, recipe: Recipe, space: SearchSpace, device: str, command: str, environment: Mapping[str, Any]
+) -> Opened:
+    """The study of this recipe. Raises: StudyError when it exists with another recipe, space or device type."""
+    directions = [objective.goal for objective in recipe.parsed_objectives]
+    name = recipe.name
+    if name in optuna.get_all_study_names(storage=storage):
+        study = optuna.load_study(study_name=name, storage=storage)
+        _refuse_changes(study, recipe, space, device)
+        number = len(study.get_trials(deepcopy=False))
+        # Optuna does not store a sampler's state: a seed of its own keeps it from suggesting the first trials again.
+        study.sampler = make_sampler(recipe.sampler, space, recipe.seed if not number else _seed(recipe.seed, number))
+        return Opened(study, True)
+    sampler = make_sampler(recipe.sampler, space, recipe.seed)
+    study = optuna.create_study(study_name=name, storage=storage, directions=directions, sampler=sampler)
+    study.set_user_attr(
+        "nas",
+        {
+            "schema": SCHEMA,
+            "recipe": recipe.model_dump(mode="json"),
+            "space": space.to_document(),
+            "device": device,
+            "command": command,
+            "environment": dict(environment),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    return Opened(study, False)
+
+
+def _seed(seed: int, trials: int) -> int:
+    return int(digest([seed, trials])[:7], 16)
+
+
+def _refuse_changes(study: optuna.Study, recipe: Recipe, space: SearchSpace, device: str) -> None:
+    if "nas" not in study.user_attrs:
+        raise StudyError(f"study '{study.study_name}' was not written by nas", "take another name with --study")
+    stored = facts(study)
+    before = Recipe.model_construct(**stored["recipe"]).model_dump(mode="json", warnings=False)
+    changes = _differences({key: before.get(key) for key in recipe.identity()}, recipe.identity())
+    new = space.to_document()
+    changes += _differences(
+        {f"space.{key}": value for key, value in stored["space"].items() if key not in ("name", "source")},
+        {f"space.{key}": value for key, value in new.items() if key not in ("name", "source")},
+    )
+    if stored["device"].partition(":")[0] != device.partition(":")[0]:
+        changes.append(f"device: {stored['device']} → {device}")
+    if changes:
+        raise StudyError(
+            f"study '{study.study_name}' was started otherwise: {'; '.join(changes[:4])}"
+            + (f"; and {len(changes) - 4} more" if len(changes) > 4 else ""),
+            "go on with the old settings, or start a new study with --study NAME",
+        )
+
+
+def _differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """`path: old → new` for every leaf that differs."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = dict.fromkeys([*before, *after])
+        return [
+            change
+            for key in keys
+            for change in _differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after) and path.endswith("stages"):
+        return [
+            change
+            for number, (old, new) in enumerate(zip(before, after, strict=True))
+            for change in _differences(old, new, f"{path}[{number}]")
+        ]
+    return [] if before == after else [f"{path}: {_short(before)} → {_short(after)}"]
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def resolve_baselines(recipe: Recipe, space: SearchSpace) -> dict[str, Architecture]:
+    """The recipe's baselines by name; `smallest` and `largest` are the space's members with least and most FLOPs."""
+    members = {"smallest": False, "largest": True}
+    return {
+        name: space.extreme("flops", members[name]) if name in members else load_architecture(name)
+        for name in recipe.baselines
+    }
+
+
+def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> None:
+    """Raises: NasError for a limit in closed form that nothing in the space can meet."""
+    from nas.cost import cost
+
+    for limit in limits:
+        if limit.key in _CLOSED_FORM:
+            best = space.extreme(limit.key, largest=limit.relation == ">=")  # type: ignore[arg-type]
+            value = getattr(cost(best), limit.key)
+            if limit.excess(value) > 0:
+                most = "the most" if limit.relation == ">=" else "the least"
+                raise NasError(
+                    f"limit {limit}: nothing in space '{space.name}' can meet it: {most} it has is {value:,}",
+                    f"see the spread with: nas spaces {space.name}",
+                )

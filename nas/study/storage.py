@@ -1,0 +1,224 @@
+"""Studies in an Optuna storage: open, lock, describe, list. The storage is the only truth; a record is a view of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from nas.errors import NasError, nearest
+from nas.recipe import Recipe
+from nas.record import Record, State
+from nas.space import SearchSpace, parse_space
+
+SCHEMA = 1
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "infeasible",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+
+
+class StudyError(NasError):
+    """A storage or a study that is not there, not ours, changed, or held by another driver."""
+
+
+def open_storage(url: str, *, create: bool = False) -> RDBStorage:
+    """The storage at `url`, any that Optuna's RDBStorage knows. Reading never creates a database.
+
+    SQLite is opened in WAL mode with a patient lock. Raises: StudyError in one line.
+    """
+    path = sqlite_path(url)
+    engine: dict[str, Any] = {}
+    if path is not None:
+        _check_sqlite(path, url, create)
+        engine = {"creator": lambda: _connect(path, create)}
+    try:
+        return RDBStorage(url=url, engine_kwargs=engine, skip_table_creation=not create)
+    except ImportError as error:
+        raise StudyError(
+            f"storage {url}: no driver: {error}", "install it, for example pip install psycopg2-binary"
+        ) from None
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise StudyError(
+            f"storage {_masked(url)}: cannot be reached: {reason}", "check the URL and the server"
+        ) from None
+    except (RuntimeError, ValueError) as error:  # another Optuna schema
+        reason = str(error).strip().splitlines()[0]
+        raise StudyError(
+            f"storage {_masked(url)}: {reason}", "open it with the Optuna that wrote it, or take another file"
+        ) from None
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for a server. Raises: StudyError for what is no URL."""
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        raise StudyError(f"storage '{_masked(url)}' is not a URL Optuna can open", "write sqlite:///nas.db") from None
+    except ImportError as error:
+        raise StudyError(
+            f"storage {_masked(url)}: no driver: {error}", "install the database's Python driver"
+        ) from None
+    if not parsed.drivername.startswith("sqlite"):
+        return None
+    if not parsed.database or parsed.database == ":memory:":
+        raise StudyError(f"storage '{url}' names no file", "write sqlite:///nas.db")
+    return Path(parsed.database)
+
+
+def _masked(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
+def _check_sqlite(path: Path, url: str, create: bool) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise StudyError(f"storage {url}: {path.parent if not path.is_dir() else path} is not a place for a file")
+    if not path.exists():
+        if not create:
+            raise StudyError(
+                f"no studies at {url}: {path} does not exist", "start one: nas search --space efficientnetv2"
+            )
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StudyError(f"storage {url}: cannot be written: {error.strerror}") from None
+    try:
+        head = path.open("rb").read(16)
+    except OSError as error:
+        raise StudyError(f"storage {url}: cannot be read: {error.strerror}") from None
+    if head and head != b"SQLite format 3\x00":
+        raise StudyError(
+            f"storage {url}: {path} is not a SQLite database", "name another file; this one is left as it is"
+        )
+
+
+def _connect(path: Path, write: bool) -> sqlite3.Connection:
+    mode = "rwc" if write else "ro"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", timeout=60, uri=True, check_same_thread=False
+    )
+    if write:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
+@contextmanager
+def driver_lock(url: str) -> Iterator[None]:
+    """Hold the storage as its one driver. Raises: StudyError with the holder's pid and host."""
+    path = sqlite_path(url)
+    if path is None:
+        yield
+        return
+    with path.with_name(path.name + ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise StudyError(
+                f"{url} is being written by {holder}", "wait for it, stop it, or take another file with --storage"
+            ) from None
+        file.truncate(0)
+        file.write(f"pid {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def study_names(storage: RDBStorage) -> list[str]:
+    """Names of the studies that nas wrote into the storage."""
+    return [
+        study.study_name
+        for study in optuna.get_all_study_summaries(storage=storage, include_best_trial=False)
+        if "nas" in study.user_attrs
+    ]
+
+
+def open_study(storage: RDBStorage, name: str | None) -> optuna.Study:
+    """The study called `name`, or the only one. Raises: StudyError with the nearest names."""
+    names = study_names(storage)
+    if name is None:
+        if len(names) == 1:
+            name = names[0]
+        else:
+            raise StudyError(f"{len(names)} studies in the storage", f"name one: {', '.join(names)}")
+    if name not in names:
+        raise StudyError(f"unknown study '{name}'", nearest(name, names) or "start it: nas search --study " + name)
+    study = optuna.load_study(study_name=name, storage=storage, sampler=optuna.samplers.RandomSampler())
+    facts(study)
+    return study
+
+
+def facts(study: optuna.Study) -> dict[str, Any]:
+    """What the study was started with: recipe, space, command, environment. Raises: StudyError for another schema."""
+    stored: dict[str, Any] = study.user_attrs.get("nas", {})
+    if stored.get("schema") != SCHEMA:
+        raise StudyError(
+            f"study '{study.study_name}' has schema {stored.get('schema')!r}; this version reads schema {SCHEMA}",
+            "open it with the version of nas that wrote it, or take another --study",
+        )
+    return stored
+
+
+def recipe_of(study: optuna.Study) -> Recipe:
+    """The recipe that the study was started with."""
+    return Recipe.model_validate_json(json.dumps(facts(study)["recipe"]))
+
+
+def space_of(study: optuna.Study) -> SearchSpace:
+    """The search space that the study was started with."""
+    return parse_space(facts(study)["space"], f"study '{study.study_name}'")
+
+
+def records(study: optuna.Study) -> list[Record]:
+    """Every trial as a record, and before them the baselines that lie outside the space."""
+    space = space_of(study)
+    outside = [Record.from_json(value) for key, value in study.user_attrs.items() if key.startswith("baseline:")]
+    trials = study.get_trials(deepcopy=False)
+    return outside + [record_of(study.study_name, space, trial) for trial in trials if trial.state in _STATES]
+
+
+def record_of(study: str, space: SearchSpace, trial: FrozenTrial) -> Record:
+    """One stored trial as a record; Optuna's state wins over what the record says."""
+    stored = trial.user_attrs.get("record")
+    state = _STATES[trial.state]
+    common = {"study": study, "trial": trial.number, "state": state, "settings": trial.params}
+    if stored is not None:
+        return Record.from_json({**stored, **common})
+    try:
+        arch = space.decode(trial.params)
+        notation, identity = str(arch), arch.id
+    except NasError:  # killed before every cell was chosen
+        notation, identity = "", ""
+    started = trial.datetime_start.isoformat() if trial.datetime_start else ""
+    baseline = trial.user_attrs.get("baseline", "")
+    return Record.from_json(
+        {
+            "schema": SCHEMA,
+            **common,
+            "arch": notation,
+            "id": identity,
+            "readings": {},
+            "started": started,
+            "baseline": baseline,
+        }
+    )

@@ -1,0 +1,101 @@
+"""The measuring side: `evaluate` is a pure function of its arguments, run in a process that never opens a storage.
+
+The process reads one JSON spec a line from standard input and answers one JSON line on a pipe of its own; whatever the
+measured code prints goes to the log.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from nas.environment import environment
+
+Evaluate = Callable[[str, dict[str, Any], int], dict[str, Any]]
+
+
+def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Readings of one network as JSON: {metric: reading}.
+
+    `architecture`: the one-line notation. `settings`: `measure` (metrics), `timing`, `training` (sections of the
+    recipe), `device`, `repeats` (each measured reading so often; the spread is then that between repeats).
+    """
+    from nas.arch import parse
+    from nas.meters import measure
+    from nas.meters.repeat import combine
+    from nas.recipe import Timing, Training
+
+    arch = parse(architecture)
+    timing, training = Timing(**settings["timing"]), Training(**settings["training"])
+    device, asked = settings["device"], list(settings["measure"])
+    readings = measure(arch, ["flops"], timing, device=device, seed=seed)
+    timed = [key for key in asked if key not in ("flops", "top1_pct")]
+    rounds = []
+    for repeat in range(settings.get("repeats", 1)):
+        taken = measure(arch, timed, timing, device=device, seed=seed + repeat) if timed else {}
+        if "top1_pct" in asked:
+            from nas.meters.accuracy import top1_pct
+
+            taken = {**taken, "top1_pct": top1_pct(arch, training, device=device, seed=seed + repeat)}
+        rounds.append(taken)
+    readings = {**readings, **combine(rounds)}
+    return {key: reading.to_json() for key, reading in readings.items()}
+
+
+def answer(spec: Mapping[str, Any], function: Evaluate) -> dict[str, Any]:
+    """The reply to one spec: readings, or the reason why there are none."""
+    started = time.perf_counter()
+    try:
+        readings = function(spec["architecture"], spec["settings"], spec["seed"])
+        reply: dict[str, Any] = {
+            "readings": readings,
+            "environment": environment(spec["settings"].get("device", "cpu")),
+        }
+        json.dumps(reply, allow_nan=False)
+    except Exception as error:  # a trial that fails is a failed trial, whatever the reason
+        import traceback
+
+        traceback.print_exc()
+        reply = {"error": _reason(error)}
+    return {**reply, "job": spec["job"], "seconds": round(time.perf_counter() - started, 3)}
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    name = type(error).__name__
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate memory" in text:
+        return f"out of memory: {text or name}"
+    return text if name.endswith("Error") and getattr(error, "hint", None) is not None else f"{name}: {text}"
+
+
+def _exit_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+def _send(pipe: IO[str], reply: Mapping[str, Any]) -> None:
+    pipe.write(json.dumps(reply) + "\n")
+    pipe.flush()
+
+
+def main() -> None:
+    """Serve specs until standard input ends. Usage: python -m nas.study.worker MODULE:FUNCTION"""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # prints of measured code belong in the log
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+    module, _, name = sys.argv[1].partition(":")
+    function: Evaluate = getattr(importlib.import_module(module), name)
+    _send(replies, {"ready": True})
+    for line in sys.stdin:
+        _send(replies, answer(json.loads(line), function))
+
+
+if __name__ == "__main__":
+    main()
