@@ -59,7 +59,8 @@ def _gpu_peak(net: nn.Module, bench: Bench, batch: int) -> int:
 
 def _cpu_peak(net: nn.Module, bench: Bench, batch: int) -> int:
     ready = bench.ready(net, train=True)
-    with LiveStorages() as live:
+    live = LiveStorages()
+    with live:
         live.hold(ready.parameters())
         live.hold(ready.buffers())
         step: Step = train_step(ready, bench, batch)
