@@ -1,0 +1,254 @@
+"""The figures of a report as plotly figures. They name roles (front, tied, …); the style sheet gives the colours."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from nas.metric import Metric
+from nas.pareto import on_front
+from nas.report.analysis import Analysis, Result, axis
+from nas.report.tables import anchor, reading_text, unit
+
+# role: (symbol, size in px, name); a second sign beside the colour, always
+MARKS: dict[str, tuple[str, int, str]] = {
+    "dominated": ("circle", 7, "dominated"),
+    "unranked": ("circle-open", 7, "lacks an objective"),
+    "infeasible": ("x-thin-open", 8, "infeasible"),
+    "tied": ("diamond-open", 10, "on the front, tied within noise"),
+    "front": ("diamond", 11, "on the front"),
+}
+_LOG_FROM = 3.0  # largest over smallest value from which a count or a rate is drawn on a log axis
+_WRAP = 42  # characters a line of a hover label, so that it fits a phone
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure with its title, the sentence below it, and the id of its place on the page."""
+
+    name: str
+    title: str
+    caption: str
+    figure: go.Figure
+
+
+def pairs(analysis: Analysis) -> list[tuple[str, str]]:
+    """(x, y) of every panel: accuracy (else a score, else the first objective) over FLOPs, throughput, params and
+    each further objective; only where some network has both."""
+    known = [result.values for result in analysis.results]
+    present = {key for values in known for key in values}
+    goals = [key for key, _ in analysis.objectives]
+    y = next((key for key in ("top1_pct", "rank_score", *goals) if key in present), None)
+    wanted = dict.fromkeys(["flops", "train_images_per_s", "params", *goals])
+    return [(x, y) for x in wanted if y and x != y and any(x in values and y in values for values in known)]
+
+
+def panels(analysis: Analysis) -> list[Drawing]:
+    """One Pareto panel for every pair."""
+    return [_panel(analysis, x, y) for x, y in pairs(analysis)]
+
+
+def history(analysis: Analysis) -> Drawing | None:
+    """The hypervolume over the trials; None where no network has every objective."""
+    past = analysis.history
+    if not past.share:
+        return None
+    corner = ", ".join(f"{axis(key).label} {axis(key).format(value)}" for key, value in past.reference.items())
+    best = ", ".join(f"{axis(key).label} {axis(key).format(value)}" for key, value in past.ideal.items())
+    count = list(range(1, len(past.share) + 1))
+    line = go.Scatter(
+        x=count,
+        y=[round(share, 6) for share in past.share],
+        mode="lines",
+        line={"shape": "hv", "width": 2},
+        text=[
+            f"<b>{escape(name)}</b><br>hypervolume {share:.4f}"
+            for name, share in zip(past.names, past.share, strict=True)
+        ],
+        hovertemplate="%{text}<extra></extra>",
+        meta={"role": "front"},
+    )
+    figure = _figure([line], _axis("trials finished"), _axis("hypervolume", zero=True))
+    caption = (
+        f"The share of the box between the reference point ({corner}: the worst seen, and a tenth of the range beyond) "
+        f"and the ideal ({best}: the best seen of each) that the networks found so far dominate. Readings as measured."
+    )
+    return Drawing("history", "Hypervolume over the trials", caption, figure)
+
+
+def importances(importance: Mapping[str, Mapping[str, float]], most: int = 12) -> list[Drawing]:
+    """For every metric the cells of the space that explain most of its variation."""
+    return [_importance(number, key, cells, most) for number, (key, cells) in enumerate(importance.items()) if cells]
+
+
+def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
+    shown = [result for result in analysis.results if x in result.values and y in result.values]
+    outside = [result for result in analysis.outside if x in result.values and y in result.values]
+    groups: dict[str, list[Result]] = {
+        "dominated": [result for result in shown if result.status == "dominated"],
+        "unranked": [result for result in shown if result.status is None],
+        "infeasible": outside,
+        "tied": [result for result in shown if result.status == "tied"],
+        "front": [result for result in shown if result.status == "front"],
+    }
+    ranked = [result for result in shown if result.status]
+    traces = [_step(ranked, x, y)] if ranked else []
+    traces += [_marks(analysis, role, group, x, y) for role, group in groups.items() if group]
+    ring = [result for result in shown if result.record.baseline]
+    if ring:
+        traces.append(_baselines(analysis, ring, shown, x, y))
+    figure = _figure(traces, _metric_axis(axis(x), shown, x), _metric_axis(axis(y), shown, y))
+    caption = f"{len(shown)} networks"
+    caption += f", {len(outside)} of them outside the limits" if outside else ""
+    line = f"the line joins those that no other beats in {axis(x).label} and {axis(y).label} alone, at face value"
+    name = f"panel-{x}-{y}" if x.isidentifier() and y.isidentifier() else f"panel-{pairs(analysis).index((x, y))}"
+    return Drawing(name, f"{axis(y).label} over {axis(x).label}", f"{caption}; {line}.", figure)
+
+
+def _step(ranked: Sequence[Result], x: str, y: str) -> go.Scatter:
+    goals = ((x, axis(x).goal), (y, axis(y).goal))
+    members = on_front([result.values for result in ranked], goals)
+    corners = sorted((r.values[x], r.values[y]) for r, member in zip(ranked, members, strict=True) if member)
+    return go.Scatter(
+        x=[corner[0] for corner in corners],
+        y=[corner[1] for corner in corners],
+        mode="lines",
+        line={"shape": "hv" if axis(x).goal == "minimize" else "vh", "width": 1.5},
+        hoverinfo="skip",
+        meta={"role": "line"},
+    )
+
+
+def _marks(analysis: Analysis, role: str, group: Sequence[Result], x: str, y: str) -> go.Scatter:
+    symbol, size, name = MARKS[role]
+    noisy = role in ("front", "tied")
+    return go.Scatter(
+        x=[result.values[x] for result in group],
+        y=[result.values[y] for result in group],
+        error_x=_bars(group, x) if noisy else None,
+        error_y=_bars(group, y) if noisy else None,
+        mode="markers",
+        marker={"symbol": symbol, "size": size, "line": {"width": 1.6 if symbol.endswith("open") else 0}},
+        text=[hover(analysis, result) for result in group],
+        customdata=[anchor(result) for result in group],
+        hovertemplate="%{text}<extra></extra>",
+        name=name,
+        meta={"role": role},
+    )
+
+
+def _baselines(analysis: Analysis, ring: Sequence[Result], shown: Sequence[Result], x: str, y: str) -> go.Scatter:
+    """A ring around every baseline with its name, written towards the middle of the panel."""
+    values = sorted(result.values[x] for result in shown)
+    middle = math.sqrt(values[0] * values[-1]) if values[0] > 0 else (values[0] + values[-1]) / 2
+    return go.Scatter(
+        x=[result.values[x] for result in ring],
+        y=[result.values[y] for result in ring],
+        error_x=_bars(ring, x),
+        error_y=_bars(ring, y),
+        mode="markers+text",
+        marker={"symbol": "square-open", "size": 15, "line": {"width": 2}},
+        text=[f"<b>{escape(result.record.baseline)}</b>" for result in ring],
+        textposition=["bottom left" if result.values[x] > middle else "bottom right" for result in ring],
+        hovertext=[hover(analysis, result) for result in ring],
+        customdata=[anchor(result) for result in ring],
+        hovertemplate="%{hovertext}<extra></extra>",
+        cliponaxis=False,
+        name="baseline",
+        meta={"role": "baseline"},
+    )
+
+
+def hover(analysis: Analysis, result: Result) -> str:
+    """What the pointer shows of a network: name, status, every metric, the notation; escaped for plotly."""
+    lines = [f"<b>{escape(result.name)}</b> {result.status or result.record.state}"]
+    for key in analysis.measured:
+        if key in result.values:
+            metric = axis(key)
+            reading = reading_text(metric, result.values[key], result.spreads.get(key))
+            lines.append(f"{escape(metric.label)} {reading}{unit(metric)}")
+    lines += [escape(part) for part in textwrap.wrap(result.record.arch, _WRAP)]
+    return "<br>".join(lines)
+
+
+def _bars(group: Sequence[Result], key: str) -> dict[str, Any] | None:
+    spreads = [result.spreads.get(key, 0.0) for result in group]
+    return {"type": "data", "array": spreads, "thickness": 1, "width": 3} if any(spreads) else None
+
+
+def _metric_axis(metric: Metric, shown: Sequence[Result], key: str) -> dict[str, Any]:
+    values = [result.values[key] for result in shown]
+    log = metric.style in ("count", "rate") and min(values) > 0 and max(values) >= _LOG_FROM * min(values)
+    shown_unit = f" ({metric.unit})" if metric.unit and "/s" not in metric.unit else ""
+    arrow = "→ better" if metric.goal == "maximize" else "← better"
+    settings = _axis(f"{escape(metric.label)}{shown_unit}  {arrow}")
+    if metric.style in ("count", "rate"):
+        settings["tickformat"] = "~s"
+    if log:
+        settings |= {"type": "log", "tickmode": "array", "tickvals": log_ticks(min(values), max(values))}
+    return settings
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round values in and just around [low, high]: the sparsest ladder of a decade that gives four inside, few enough
+    for a phone."""
+    ladders = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
+    decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    for ladder in ladders:
+        ticks = [step * 10.0**decade for decade in decades for step in ladder]
+        if sum(low <= tick <= high for tick in ticks) >= 4:
+            break
+    return [tick for tick in ticks if low / 1.5 <= tick <= high * 1.5]
+
+
+def _axis(title: str, zero: bool = False) -> dict[str, Any]:
+    return {
+        "title": {"text": title, "standoff": 8, "font": {"size": 13}},
+        "tickangle": 0,
+        "automargin": True,
+        "zeroline": False,
+        "nticks": 7,
+        "rangemode": "tozero" if zero else "normal",
+    }
+
+
+def _figure(traces: Sequence[Any], x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
+    figure = go.Figure(data=list(traces))
+    figure.update_layout(
+        template=go.layout.Template(),
+        xaxis=x,
+        yaxis=y,
+        showlegend=False,
+        hovermode="closest",
+        hoverlabel={"align": "left"},
+        margin={"l": 8, "r": 12, "t": 12, "b": 8},
+        autosize=True,
+    )
+    return figure
+
+
+def _importance(number: int, key: str, cells: Mapping[str, float], most: int) -> Drawing:
+    ranked = sorted(cells.items(), key=lambda cell: (-cell[1], cell[0]))
+    top = ranked[:most][::-1]  # plotly draws the first bar at the bottom
+    bars = go.Bar(
+        x=[share for _, share in top],
+        y=[escape(cell) for cell, _ in top],
+        orientation="h",
+        text=[f"{share:.2f}" for _, share in top],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        meta={"role": "bar"},
+    )
+    label = axis(key).label
+    figure = _figure([bars], _axis("importance", zero=True), {"automargin": True, "type": "category"})
+    figure.update_layout(xaxis={"range": [0, 1.15 * max(share for _, share in top) or 1]}, bargap=0.35)
+    caption = f"The share of the variation of {label} among the trials that each cell of the space explains"
+    caption += f"; the first {most} of {len(ranked)}." if len(ranked) > most else "."
+    return Drawing(f"importance-{number}", f"What moves {label}", caption, figure)

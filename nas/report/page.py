@@ -1,0 +1,192 @@
+"""The page: one self-contained HTML file. Everything that comes from a record is escaped on its way in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import yaml
+from plotly.offline import get_plotlyjs
+
+from nas.arch import ArchitectureError, parse
+from nas.report import tables, words
+from nas.report.analysis import Analysis, Result, axis
+from nas.report.figures import Drawing, history, importances, panels
+from nas.report.study import StudyReport
+from nas.report.table import to_html
+
+_LEGEND = {
+    "on the front": '<path class="fill-front" d="M11 2l6 6-6 6-6-6z"/>',
+    "on the front, but tied: within noise of being dominated": (
+        '<path class="line-front" stroke-width="1.6" d="M11 3l5 5-5 5-5-5z"/>'
+    ),
+    "dominated": '<circle class="fill-dominated" cx="11" cy="8" r="4"/>',
+    "lacks an objective": '<circle class="line-dominated" stroke-width="1.6" cx="11" cy="8" r="4"/>',
+    "outside the limits": '<path class="line-infeasible" stroke-width="1.8" d="M7 4l8 8m0-8l-8 8"/>',
+    "baseline": '<path class="line-ink" stroke-width="1.8" d="M5 2h12v12h-12z"/>',
+    "front of the two metrics shown": '<path class="line-front" stroke-width="1.6" d="M1 13h8v-8h12"/>',
+    "95 % noise": '<path class="line-front" d="M11 1v14M8 1h6M8 15h6"/>',
+}
+
+
+def render(study: StudyReport, analysis: Analysis) -> str:
+    """The whole page. The same study gives the same bytes."""
+    drawings = [*panels(analysis), *filter(None, [history(analysis)]), *importances(study.importance)]
+    sections = [
+        ("findings", "What was found", _findings(study, analysis)),
+        ("fronts", "Pareto fronts", _fronts(drawings)),
+        ("table", "The front as a table", _front(analysis)),
+        ("networks", "The networks of the front", _networks(analysis)),
+        ("search", "How the search went", _search(drawings)),
+        ("failures", "Trials without a result", _failures(analysis)),
+        ("metrics", "What the numbers mean", to_html(tables.metrics_table(analysis))),
+        ("provenance", "Provenance", _provenance(study)),
+    ]
+    shown = [(name, title, body) for name, title, body in sections if body]
+    return Template(_resource("page.html")).substitute(
+        title=escape(f"{study.recipe.name} – nas report"),
+        study=escape(study.recipe.name),
+        question=f'<p class="question">{escape(study.recipe.question)}</p>' if study.recipe.question else "",
+        style=_resource("page.css"),
+        script=_resource("page.js"),
+        plotly=get_plotlyjs(),
+        navigation=" ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in shown),
+        sections="\n".join(
+            f'<section id="{name}" aria-labelledby="{name}-title">'
+            f'<h2 id="{name}-title">{escape(title)}</h2>\n{body}\n</section>'
+            for name, title, body in shown
+        ),
+        figures=_embedded({drawing.name: json.loads(drawing.figure.to_json()) for drawing in drawings}),
+    )
+
+
+@cache
+def _resource(name: str) -> str:
+    return files("nas.report").joinpath(name).read_text(encoding="utf-8").rstrip("\n")
+
+
+def _embedded(document: Any) -> str:
+    """JSON that no HTML parser mistakes for markup."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _findings(study: StudyReport, analysis: Analysis) -> str:
+    tiles = [(f"{analysis.counts['complete']} of {len(analysis.records)}", "trials measured")]
+    if analysis.front:
+        tied = sum(result.status == "tied" for result in analysis.front)
+        tiles.append((str(len(analysis.front)), f"on the front{f', {tied} tied' if tied else ''}"))
+    for best in analysis.best:
+        metric = axis(best.key)
+        word = "lowest" if metric.goal == "minimize" else "highest"
+        tiles.append((metric.format(best.result.values[best.key]), f"{word} {metric.label}, {best.result.name}"))
+    shown = "".join(f'<div class="tile"><b>{escape(big)}</b><span>{escape(small)}</span></div>' for big, small in tiles)
+    device = words.device(analysis, study.provenance)
+    sentences = [*words.findings(analysis), *([f"Measured on: {device}."] if device else [])]
+    items = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f'<div class="tiles">{shown}</div>\n<div class="card"><ul class="findings">\n{items}\n</ul></div>'
+
+
+def _fronts(drawings: Sequence[Drawing]) -> str:
+    shown = [drawing for drawing in drawings if drawing.name.startswith("panel-")]
+    if not shown:
+        return '<p class="empty">No network has two metrics to draw against each other.</p>'
+    roles = {trace.name for drawing in shown for trace in drawing.figure.data}
+    absent = {"lacks an objective", "infeasible", "baseline", "on the front, tied within noise"} - roles
+    hidden = {"infeasible": "outside the limits", "on the front, tied within noise": _tied()}
+    missing = {hidden.get(name, name) for name in absent}
+    items = "".join(
+        f'<li><svg viewBox="0 0 22 16" aria-hidden="true">{mark}</svg>{escape(name)}</li>'
+        for name, mark in _LEGEND.items()
+        if name not in missing
+    )
+    note = '<p class="caption">Point at a mark to read its network; click one on the front to open it below.</p>'
+    return f'<ul class="legend">{items}</ul>\n<div class="grid">{_plots(shown)}</div>\n{note}'
+
+
+def _tied() -> str:
+    return next(name for name in _LEGEND if "tied" in name)
+
+
+def _plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
+    return "\n".join(
+        f'<div class="card"><h3>{escape(drawing.title)}</h3>'
+        f'<div id="{escape(drawing.name)}" class="{kind}" role="img" aria-label="{escape(drawing.title)}"></div>'
+        f'<p class="caption">{escape(drawing.caption)}</p></div>'
+        for drawing in drawings
+    )
+
+
+def _front(analysis: Analysis) -> str:
+    table = tables.front_table(analysis)
+    return to_html(table, sortable=True) if table.rows else '<p class="empty">There is no front yet.</p>'
+
+
+def _networks(analysis: Analysis) -> str:
+    return "\n".join(_network(analysis, result) for result in analysis.front)
+
+
+def _network(analysis: Analysis, result: Result) -> str:
+    record = result.record
+    readings = "".join(
+        f'<span class="reading">{escape(axis(key).label)} '
+        f"{escape(tables.reading_text(axis(key), result.values[key], result.spreads.get(key)))}</span>"
+        for key in analysis.measured
+        if key in result.values
+    )
+    command = tables.show_command(record)
+    try:
+        stages = to_html(tables.stage_table(parse(record.arch)))
+    except ArchitectureError as error:
+        stages = f"<p>{escape(str(error))}</p>"
+    return (
+        f'<details id="{escape(tables.anchor(result))}"><summary><b>{escape(result.name)}</b>'
+        f'<span class="tag {result.status}">{result.status}</span>{readings}</summary>\n'
+        f'<p class="notation"><code>{escape(record.arch)}</code> {_copy(record.arch)}</p>\n'
+        f'<p class="notation"><code>{escape(command)}</code> {_copy(command)}</p>\n'
+        f"<div>{stages}</div></details>"
+    )
+
+
+def _copy(words: str) -> str:
+    return f'<button type="button" class="copy" data-copy="{escape(words)}">copy</button>'
+
+
+def _search(drawings: Sequence[Drawing]) -> str:
+    shown = [drawing for drawing in drawings if not drawing.name.startswith("panel-")]
+    return f'<div class="grid">{_plots(shown, "plot short")}</div>' if shown else ""
+
+
+def _failures(analysis: Analysis) -> str:
+    table = tables.failures_table(analysis)
+    return to_html(table) if table.rows else '<p class="empty">None: every finished trial was measured.</p>'
+
+
+def _provenance(study: StudyReport) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>' for key, value in flat(study.provenance)
+    )
+    facts = f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>' if rows else ""
+    return f'{facts}\n<h3>Recipe</h3>\n<pre tabindex="0">{escape(recipe_yaml(study))}</pre>'
+
+
+def flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested mappings as (dotted key, text)."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{prefix}{key}.")
+        else:
+            pairs.append(
+                (f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+            )
+    return pairs
+
+
+def recipe_yaml(study: StudyReport) -> str:
+    """The recipe as the YAML file that would give it."""
+    return yaml.safe_dump(study.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)

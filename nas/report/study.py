@@ -1,0 +1,22 @@
+"""What a report is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.recipe import Recipe
+from nas.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class StudyReport:
+    """A study as values. `provenance`: command, versions, device, dates, as text or nested mappings of text; a report
+    states nothing about its making that is not in here. `importance`: metric → cell of the space → share of its
+    variation, computed elsewhere; empty where it is not known."""
+
+    records: Sequence[Record]
+    recipe: Recipe
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    importance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

@@ -1,0 +1,242 @@
+"""The tables of a report: the front, every trial, the failures, the metrics, a network's stages."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nas.arch import Architecture
+from nas.cost import by_stage, cost
+from nas.metric import METRICS, Metric, si
+from nas.record import Record
+from nas.report.analysis import Analysis, Result, axis
+from nas.report.table import Cell, Column, Table, text
+
+
+def reading_text(metric: Metric, value: float | None, spread: float | None = None) -> str:
+    """A value and its noise as people read them: 61.3 ± 0.8 %, 1,930 ± 40; the noise in the digits of the value."""
+    shown = metric.format(value)
+    if value is None or not spread:
+        return shown
+    if metric.style == "percent":
+        return f"{value:.1f} ± {spread:.1f} %" if spread >= 0.05 else f"{value:.2f} ± {spread:.2g} %"
+    if metric.style == "count":
+        return f"{shown} ± {si(spread)}"
+    return f"{shown} ± {spread:,.0f}" if abs(value) >= 100 and spread >= 10 else f"{shown} ± {spread:.2g}"
+
+
+def unit(metric: Metric) -> str:
+    """What stands behind a formatted value and is not in it or in the label yet: ' ms', ' MiB'."""
+    said = metric.style in ("count", "percent") or metric.unit == "images/s" or not metric.unit
+    return "" if said else f" {metric.unit}"
+
+
+def show_command(record: Record) -> str:
+    """The command that prints this network."""
+    reference = record.baseline if record.trial is None else f"{record.study}:{record.trial}"
+    return f"nas show {shlex.quote(reference or record.arch)}"
+
+
+def anchor(result: Result) -> str:
+    """Where the page tells of this network."""
+    return f"network-{result.record.trial}" if result.record.trial is not None else f"network-{result.record.id}"
+
+
+def front_table(analysis: Analysis) -> Table:
+    """The front, the tied ones marked, and every baseline wherever it stands."""
+    shown = [*analysis.front, *(result for result in analysis.baselines if result not in analysis.front)]
+    members = set(map(id, analysis.front))
+    columns = (
+        Column("status", "status"),
+        Column("trial", "network", "number"),
+        Column("baseline", "baseline"),
+        *(_metric_column(key) for key in analysis.measured),
+        Column("arch", "notation", "code"),
+        Column("command", "command", "code"),
+    )
+    rows = tuple(
+        (
+            Cell(result.status or "not ranked", result.status or "not ranked", mark=result.status or "none"),
+            Cell(
+                "–" if result.record.trial is None else f"#{result.record.trial}",
+                result.record.trial,
+                link=anchor(result) if id(result) in members else "",
+            ),
+            text(result.record.baseline),
+            *(_reading_cell(result, key) for key in analysis.measured),
+            text(result.record.arch),
+            text(show_command(result.record)),
+        )
+        for result in shown
+    )
+    return Table("front", "The Pareto front, and the baselines", columns, rows)
+
+
+def trials_table(analysis: Analysis) -> Table:
+    """Every record of the study, as it was measured."""
+    known = {id(result.record): result for result in (*analysis.results, *analysis.outside)}
+    keys = tuple(key for key in METRICS if any(key in record.readings for record in analysis.records))
+    columns = (
+        Column("trial", "trial", "number"),
+        Column("state", "state"),
+        Column("status", "status"),
+        Column("baseline", "baseline"),
+        *(_metric_column(key) for key in keys),
+        Column("reused", "readings of", "number"),
+        Column("reason", "reason"),
+        Column("arch", "notation", "code"),
+    )
+    rows = []
+    for record in analysis.records:
+        result = known.get(id(record)) or Result(record, record.values, {})
+        rows.append(
+            (
+                text(record.trial),
+                text(record.state),
+                text(result.status),
+                text(record.baseline),
+                *(_reading_cell(result, key) for key in keys),
+                text(record.reused),
+                text(record.reason),
+                text(record.arch),
+            )
+        )
+    return Table("trials", "Every trial", columns, tuple(rows))
+
+
+def failures_table(analysis: Analysis) -> Table:
+    """Why trials came to nothing, the commonest reason first: what failed, and which limit was not met."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for record in analysis.records:
+        if record.state in ("failed", "infeasible"):
+            groups[record.state, _why(record)].append("–" if record.trial is None else f"#{record.trial}")
+    ordered = sorted(groups.items(), key=lambda group: (group[0][0], -len(group[1]), group[0][1]))
+    columns = (
+        Column("state", "state"),
+        Column("reason", "reason"),
+        Column("count", "trials", "number"),
+        Column("trials", "which"),
+    )
+    rows = tuple(
+        (text(state), text(why), text(len(names)), Cell(_some(names), " ".join(names)))
+        for (state, why), names in ordered
+    )
+    return Table("failures", "Trials without a result", columns, rows)
+
+
+def metrics_table(analysis: Analysis) -> Table:
+    """What every number of the report means, its noise in this study, and what all its readings have in common."""
+    columns = (
+        Column("metric", "metric"),
+        Column("unit", "unit"),
+        Column("goal", "goal"),
+        Column("kind", "kind"),
+        Column("meaning", "meaning"),
+        Column("noise", "noise"),
+        Column("conditions", "measured under"),
+    )
+    goals = {key for key, _ in analysis.objectives}
+    rows = []
+    for key in analysis.measured:
+        metric = axis(key)
+        noise = noise_text(key, analysis.floor[key]) if key in analysis.floor else ""
+        none = "exact" if metric.kind == "computed" else ""
+        rows.append(
+            tuple(
+                map(
+                    text,
+                    (
+                        metric.label,
+                        metric.unit,
+                        f"{metric.goal} (objective)" if key in goals else metric.goal,
+                        metric.kind,
+                        metric.meaning,
+                        noise or none,
+                        conditions_text(analysis.records, key),
+                    ),
+                )
+            )
+        )
+    return Table("metrics", "What the numbers mean", columns, tuple(rows))
+
+
+def noise_text(key: str, floor: float) -> str:
+    """The study's noise in a metric: ± 0.8 points, ± 3.1 %."""
+    return f"± {floor:.2g} points" if axis(key).style == "percent" else f"± {100 * floor:.2g} %"
+
+
+def conditions_text(records: Iterable[Record], key: str) -> str:
+    """What all readings of `key` have in common, and what differs among them."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    readings = [record.readings[key] for record in records if key in record.readings]
+    for reading in readings:
+        for name, value in _flat(reading.conditions):
+            seen[name].add(value)
+    same = [f"{name} {next(iter(values))}" for name, values in seen.items() if len(values) == 1]
+    differ = [name for name, values in seen.items() if len(values) > 1]
+    return "; ".join([*same, *([f"differing: {', '.join(differ)}"] if differ else [])])
+
+
+def stage_table(arch: Architecture, name: str = "stages") -> Table:
+    """The network as the papers print theirs, a row a stage, with the cost of each for one image."""
+    columns = (
+        Column("stage", "stage"),
+        Column("operator", "operator"),
+        *(Column(key, key, "number") for key in ("kernel", "stride", "channels", "layers", "expand")),
+        Column("se", "SE", "number"),
+        Column("input_size", "input px", "number"),
+        *(Column(key, METRICS[key].label, "number") for key in ("params", "flops", "activations")),
+    )
+    first, *stages, last = by_stage(arch)
+    rows: list[tuple[Any, ...]] = [("stem", "Conv", 3, 2, arch.stem, 1, None, None, first.size, first.cost)]
+    for row, stage in zip(stages, arch.stages, strict=True):
+        numbers = (stage.kernel, stage.stride, stage.channels, stage.layers, stage.expand, stage.se or None)
+        rows.append((row.name, stage.op.title, *numbers, row.size, row.cost))
+    rows.append(("head", "Conv, pooling, linear", 1, 1, arch.head, 1, None, None, last.size, last.cost))
+    rows.append(("whole", *[""] * 7, arch.resolution, cost(arch)))
+    cells = tuple(
+        (*map(_plain, row[:-1]), *map(_count, (row[-1].params, row[-1].flops, row[-1].activations))) for row in rows
+    )
+    return Table(name, str(arch), columns, cells, total=True)
+
+
+def _metric_column(key: str) -> Column:
+    metric = axis(key)
+    label = f"{metric.label} ({unit(metric).strip()})" if unit(metric) else metric.label
+    return Column(key, f"{label} {'↓' if metric.goal == 'minimize' else '↑'}", "number", metric.kind == "measured")
+
+
+def _reading_cell(result: Result, key: str) -> Cell:
+    value, spread = result.values.get(key), result.spreads.get(key)
+    return Cell(reading_text(axis(key), value, spread), value, spread)
+
+
+def _plain(value: Any) -> Cell:
+    if value == "":
+        return Cell("")
+    return Cell(f"{value:g}", value) if isinstance(value, float) else text(value)
+
+
+def _count(value: int) -> Cell:
+    return Cell(si(value), value)
+
+
+def _why(record: Record) -> str:
+    if record.reason:
+        return " ".join(record.reason.split())[:300]
+    over = [limit for limit, excess in record.excess.items() if excess > 0]
+    return f"not {' and not '.join(over)}" if over else "no reason recorded"
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _flat(conditions: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in conditions.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
