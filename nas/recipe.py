@@ -70,7 +70,8 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     question: str = ""
     space: str
-    baselines: tuple[str, ...] = Field((), strict=False)
+    baselines: tuple[str, ...] = Field((), strict=False)  # names, or: published, smallest, largest of the space
+    budget: float | None = Field(None, gt=0)  # FLOPs and params at most so many times the space's published network's
     seed: int = Field(0, ge=0, lt=2**32)
     trials: int = Field(16, ge=1, le=1_000_000)  # the study's total
     timeout: str | None = None  # of the whole search

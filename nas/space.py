@@ -23,6 +23,7 @@ SCALARS: dict[str, type] = {"resolution": int, "stem": int, "head": int, "classe
 STAGE: dict[str, type] = {
     "op": str, "kernel": int, "stride": int, "channels": int, "layers": int, "expand": float, "se": float,
 }  # fmt: skip
+DESCRIPTION = ("name", "source", "published")
 _DEFAULTS: dict[str, Value] = {"classes": 1000, "activation": "silu", "expand": 1, "se": 0}
 _REFERENCE_SAMPLE = 1000
 
@@ -35,7 +36,8 @@ class SpaceError(NasError):
 class SearchSpace:
     """Open cells by name (`stage3.kernel`, `resolution`), and the table they stand in.
 
-    A stage whose `layers` may be 0 can be absent; it must have stride 1.
+    A stage whose `layers` may be 0 can be absent; it must have stride 1. `published`: names of the networks that the
+    space was made around, the first of them its yardstick.
     """
 
     name: str
@@ -43,6 +45,7 @@ class SearchSpace:
     stages: tuple[Mapping[str, Cell], ...]
     norm_eps: float = 1e-3
     source: str = ""
+    published: tuple[str, ...] = ()
 
     @cached_property
     def cells(self) -> dict[str, Open]:
@@ -57,7 +60,7 @@ class SearchSpace:
     @property
     def hash(self) -> str:
         """Changes with any cell, not with names, comments or order of keys."""
-        return digest({key: value for key, value in self.to_document().items() if key not in ("name", "source")})
+        return digest({key: value for key, value in self.to_document().items() if key not in DESCRIPTION})
 
     def suggest(self, trial: Trial) -> Architecture:
         """The architecture that an Optuna trial chooses."""
@@ -150,7 +153,8 @@ class SearchSpace:
         """What `parse_space` reads back."""
         scalars = {key: cell.to_document() for key, cell in self.scalars.items()}
         stages = [{key: cell.to_document() for key, cell in row.items()} for row in self.stages]
-        return {"name": self.name, "source": self.source, **scalars, "norm_eps": self.norm_eps, "stages": stages}
+        about = {"name": self.name, "source": self.source, "published": list(self.published)}
+        return {**about, **scalars, "norm_eps": self.norm_eps, "stages": stages}
 
     @cached_property
     def _reference(self) -> tuple[list[float], list[float]]:
@@ -221,7 +225,7 @@ def _expansion(arch: Architecture) -> float:
 
 def parse_space(document: Mapping[str, Any], source: str) -> SearchSpace:
     """The space of a YAML mapping. Raises: DocumentError `source: path: expected …; got …`."""
-    known = {*SCALARS, "stages", "norm_eps", "name", "source"}
+    known = {*SCALARS, "stages", "norm_eps", *DESCRIPTION}
     for key in document:
         if key not in known:
             raise DocumentError(f"{source}: {key}: unknown key", nearest(str(key), known))
@@ -241,7 +245,10 @@ def parse_space(document: Mapping[str, Any], source: str) -> SearchSpace:
     if not isinstance(eps, float) or not 0 < eps < 1:
         raise DocumentError(f"{source}: norm_eps: expected a number between 0 and 1; got {describe(eps)}")
     name, origin = (str(document.get(key, "")) for key in ("name", "source"))
-    space = SearchSpace(name or Path(source).stem, scalars, tuple(stages), eps, origin)
+    published = document.get("published", [])
+    if not isinstance(published, list) or not all(isinstance(item, str) for item in published):
+        raise DocumentError(f"{source}: published: expected a list of names; got {describe(published)}")
+    space = SearchSpace(name or Path(source).stem, scalars, tuple(stages), eps, origin, tuple(published))
     _check_members(space, source)
     return space
 

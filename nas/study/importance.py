@@ -29,9 +29,13 @@ def importance(records: Sequence[Record], space: SearchSpace, metrics: Sequence[
     found = {}
     for key in metrics:
         trials = [
-            optuna.trial.create_trial(params=dict(record.settings), distributions=distributions, value=record.value(key))
+            optuna.trial.create_trial(
+                params=dict(record.settings), distributions=distributions, value=record.value(key)
+            )
             for record in records
-            if record.state == "complete" and record.value(key) is not None and len(record.settings) == len(distributions)
+            if record.state == "complete"
+            and record.value(key) is not None
+            and len(record.settings) == len(distributions)
         ]
         values = {trial.value for trial in trials}
         if len(trials) >= _FEWEST and len(values) > 1:

@@ -11,11 +11,12 @@ import optuna
 from optuna.storages import RDBStorage
 
 from nas.arch import Architecture
+from nas.cost import cost
 from nas.document import digest
 from nas.errors import NasError
 from nas.metric import Limit
 from nas.recipe import Recipe
-from nas.space import SearchSpace, load_architecture
+from nas.space import DESCRIPTION, SearchSpace, load_architecture
 from nas.study.samplers import make_sampler
 from nas.study.storage import SCHEMA, StudyError, facts
 
@@ -72,8 +73,8 @@ def _refuse_changes(study: optuna.Study, recipe: Recipe, space: SearchSpace, dev
     changes = _differences({key: before.get(key) for key in recipe.identity()}, recipe.identity())
     new = space.to_document()
     changes += _differences(
-        {f"space.{key}": value for key, value in stored["space"].items() if key not in ("name", "source")},
-        {f"space.{key}": value for key, value in new.items() if key not in ("name", "source")},
+        {f"space.{key}": value for key, value in stored["space"].items() if key not in DESCRIPTION},
+        {f"space.{key}": value for key, value in new.items() if key not in DESCRIPTION},
     )
     if stored["device"].partition(":")[0] != device.partition(":")[0]:
         changes.append(f"device: {stored['device']} → {device}")
@@ -108,6 +109,17 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
+def resolve(recipe: Recipe, space: SearchSpace) -> Recipe:
+    """`recipe` with all that depends on the space written out: published baselines, and the budget as limits."""
+    names = [name for item in recipe.baselines for name in (space.published if item == "published" else [item])]
+    limits = list(recipe.limits)
+    if recipe.budget is not None and space.published:
+        spent = cost(load_architecture(space.published[0]))
+        limits += [f"{key}<={int(recipe.budget * getattr(spent, key))}" for key in ("flops", "params")]
+    changes = {"baselines": tuple(dict.fromkeys(names)), "limits": tuple(dict.fromkeys(limits)), "budget": None}
+    return recipe.model_copy(update=changes)
+
+
 def resolve_baselines(recipe: Recipe, space: SearchSpace) -> dict[str, Architecture]:
     """The recipe's baselines by name; `smallest` and `largest` are the space's members with least and most FLOPs."""
     members = {"smallest": False, "largest": True}
@@ -119,8 +131,6 @@ def resolve_baselines(recipe: Recipe, space: SearchSpace) -> dict[str, Architect
 
 def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> None:
     """Raises: NasError for a limit in closed form that nothing in the space can meet."""
-    from nas.cost import cost
-
     for limit in limits:
         if limit.key in _CLOSED_FORM:
             best = space.extreme(limit.key, largest=limit.relation == ">=")  # type: ignore[arg-type]

@@ -1,0 +1,105 @@
+"""The command line: thin commands over the library. Heavy imports happen inside them."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from nas.cli import console
+from nas.cli.doctor import doctor
+from nas.cli.measure import measure
+from nas.cli.report import report
+from nas.cli.search import search
+from nas.cli.settings import load_settings
+from nas.cli.show import show
+from nas.cli.spaces import spaces
+from nas.cli.studies import studies
+from nas.errors import NasError
+
+app = typer.Typer(
+    name="nas",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, 130 Ctrl-C, 143 SIGTERM.",
+)
+for command in (search, show, spaces, measure, report, doctor):
+    app.command()(command)
+app.add_typer(studies)
+
+_EVERYWHERE = {"--debug", "--no-color", "-q", "--quiet", "-v", "--verbose"}
+
+
+@app.callback()
+def nas(  # noqa: PLR0913
+    context: typer.Context,
+    config: Annotated[str, typer.Option(help="Settings file; otherwise nas.toml or [tool.nas] here.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, only results. Anywhere.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More messages. Anywhere on the line.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours, as NO_COLOR=1. Anywhere.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. Anywhere on the line.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Search and scale efficient convolutional networks, measured on your machine."""
+    del quiet, verbose, no_color, debug  # read by `main` wherever they stand
+    if version:
+        from nas import __version__
+
+        print(f"nas {__version__}")
+        raise typer.Exit
+    context.default_map = load_settings(config)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    flags = {word for word in words if word in _EVERYWHERE}
+    console.MANNERS.debug = "--debug" in flags
+    console.MANNERS.color = "--no-color" not in flags
+    console.MANNERS.quiet = bool(flags & {"-q", "--quiet"})
+    console.MANNERS.verbose = bool(flags & {"-v", "--verbose"})
+    if words and not set(words) <= _EVERYWHERE:
+        words = [word for word in words if word not in _EVERYWHERE]
+    sys.exit(_run(words))
+
+
+def _run(words: list[str]) -> int:
+    try:
+        return app(words, prog_name="nas", standalone_mode=False) or 0
+    except NasError as error:
+        _trace()
+        console.fail(str(error), error.hint)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        return _other(error)
+
+
+def _other(error: Exception) -> int:
+    message = getattr(error, "format_message", None)
+    if message is None:
+        _trace()
+        name = type(error).__name__
+        console.fail(f"{name}: {error}", "run it again with --debug for the traceback")
+        return 1
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error)
+        return 2
+    context = getattr(error, "ctx", None)
+    console.fail(message().rstrip("."), f"{context.command_path} --help" if context else "nas --help")
+    return 2
+
+
+def _trace() -> None:
+    if console.MANNERS.debug:
+        traceback.print_exc()

@@ -1,0 +1,114 @@
+"""A search as it runs: a bar and a line a trial on a terminal, a line a trial everywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from nas.arch import plain
+from nas.cli import console
+from nas.metric import METRICS
+from nas.record import Record
+
+if TYPE_CHECKING:
+    from nas.study.engine import Search
+
+
+def short(notation: str) -> str:
+    """`m1k3x2-f4k3x4-…@380`: block, expansion, kernel and layers of each stage, and the resolution."""
+    from nas.arch import parse
+
+    arch = parse(notation)
+    stages = "-".join(f"{s.op.letter}{plain(s.expand)}k{s.kernel}x{s.layers}" for s in arch.stages)
+    return f"{stages}@{arch.resolution}"
+
+
+def line(record: Record, search: Search) -> str:
+    """One trial in one line."""
+    name = "base " if record.trial is None else f"#{record.trial:<4}"
+    baseline = f"  {record.baseline}" if record.baseline else ""
+    if record.state == "failed":
+        return f"{name} failed: {record.reason}{baseline}"
+    if record.state == "infeasible":
+        over = [text for text, excess in record.excess.items() if excess > 0]
+        return f"{name} over its limit: {', '.join(over)}"
+    shown = [item.key for item in search.objectives if item.is_metric]
+    values = "  ".join(f"{METRICS[key].format(record.value(key)):>9}" for key in shown)
+    values += "".join(f"  {item.value(record.values):.4g}" for item in search.objectives if not item.is_metric)
+    again = f"  as #{record.reused}" if record.reused is not None else ""
+    members = {tuple(sorted(member.items())) for member in search.front.members}
+    here = tuple(sorted((item.key, item.value(record.values)) for item in search.objectives))
+    front = "  front" if here in members else ""
+    return f"{name} {values}  {short(record.arch)}{baseline}{again}{front}"
+
+
+class _Lines:
+    """One line a trial. Trials over a limit cost nothing and are only counted."""
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+
+    def told(self, record: Record) -> None:
+        if record.state != "infeasible" or console.MANNERS.verbose:
+            console.say(line(record, self.search))
+
+    def tick(self) -> None:
+        return
+
+
+class _Bar:
+    """The same lines above a bar with the time left and the state of the front."""
+
+    def __init__(self, search: Search, total: int) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.search = search
+        self.progress = Progress(
+            TextColumn("search"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TextColumn("gone,"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console.messages(),
+        )
+        self.task = self.progress.add_task("search", total=total, completed=search.done, state="")
+
+    def told(self, record: Record) -> None:
+        if record.state != "infeasible" or console.MANNERS.verbose:
+            self.progress.console.print(line(record, self.search), markup=False)
+        self.tick()
+
+    def tick(self) -> None:
+        counts = self.search.counts
+        state = f"{self.search.running} running  front {len(self.search.front)}"
+        state += "".join(
+            f"  {counts[key]} {word}"
+            for key, word in (("failed", "failed"), ("infeasible", "over limits"))
+            if counts[key]
+        )
+        self.progress.update(self.task, completed=self.search.done, state=state)
+
+
+@contextmanager
+def watch(search: Search, total: int) -> Iterator[None]:
+    """Show the search on standard error while it runs."""
+    if sys.stderr.isatty() and not console.MANNERS.quiet:
+        bar = _Bar(search, total)
+        search.listener = bar
+        with bar.progress:
+            yield
+    else:
+        search.listener = _Lines(search)
+        yield

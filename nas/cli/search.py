@@ -1,0 +1,318 @@
+"""`nas search`: run a study, or go on with it, and write its report."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli import console
+from nas.cli.options import DEFAULT_STORAGE, Device, Json, Storage, pick_device
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.recipe import Recipe
+    from nas.space import SearchSpace
+    from nas.study.engine import Search
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that a search needs to know before it touches anything."""
+
+    recipe: Recipe
+    space: SearchSpace
+    storage: str
+    device: str
+    workers: int
+    out: Path
+    command: str
+
+
+def search(  # noqa: PLR0913, PLR0917
+    space: Annotated[str | None, typer.Option(help="A shipped space or a YAML file (see: nas spaces).")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A study recipe, shipped or a YAML file.")] = None,
+    study: Annotated[str | None, typer.Option(help="Name of the study; otherwise that of the space or recipe.")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    trials: Annotated[int | None, typer.Option("--trials", "-n", help="Total of the study; again to resume.")] = None,
+    timeout: Annotated[str | None, typer.Option(metavar="90s|4h", help="Start no trial after this long.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="tpe, nsga2, nsga3, gp, random or grid.")] = None,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="A metric, or a reward such as top1_pct*(flops/4G)^-0.07. Repeat.")
+    ] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="For example flops<=4G. Repeat.")] = None,
+    data: Annotated[
+        str | None, typer.Option(envvar="NAS_DATA", help="fractals, digits, folder:PATH, cifar10:ROOT, …")
+    ] = None,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same networks in the same order.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Networks measured at a time.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder of report and logs; otherwise runs/STUDY.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Search a space for networks that are accurate, cheap and fast on this machine, and write a Pareto report.
+
+    The same command again goes on where it stopped. Ctrl-C ends it cleanly.
+
+    Examples:
+
+      nas search --space efficientnetv2
+
+      nas search --space efficientnetv2 -n 400 --limit 'flops<=10G' --objective top1_pct --objective train_images_per_s
+
+      nas search --recipe mystudy.yaml --storage postgresql://user@host/nas
+    """
+    overrides: dict[str, Any] = {"trials": trials, "timeout": timeout, "sampler": sampler, "seed": seed}
+    overrides |= {"objectives": objective, "limits": limit}
+    if space is None and recipe is None and study is None:
+        raise NasError("search what?", "nas search --space efficientnetv2   (nas spaces lists them)")
+    chosen = pick_device(device)
+    plan = _plan(space, recipe, study, storage, chosen, overrides, data, workers, out)
+    if dry_run:
+        _print_plan(plan, json_output)
+        return
+    raise typer.Exit(_run(plan, json_output))
+
+
+def _plan(  # noqa: PLR0913, PLR0917
+    space: str | None,
+    recipe: str | None,
+    study: str | None,
+    storage: str,
+    device: str,
+    overrides: dict[str, Any],
+    data: str | None,
+    workers: int,
+    out: Path | None,
+) -> _Plan:
+    from nas.document import validate
+    from nas.recipe import Recipe, load_recipe
+    from nas.space import load_space
+    from nas.study.lifecycle import check_limits, resolve
+
+    given = {key: value for key, value in overrides.items() if value not in (None, [])}
+    if space is None and recipe is None:
+        loaded, found = _stored(storage, str(study))
+    else:
+        loaded = load_recipe(recipe or f"default-{device.partition(':')[0].replace('cuda', 'gpu')}")
+        found = load_space(space or loaded.space)
+        given["space"] = found.name
+        given["name"] = study or (loaded.name if recipe else found.name)
+        if "limits" in given:
+            given["budget"] = None
+    document = loaded.model_dump(mode="json")
+    document |= given
+    if data is not None:
+        document["training"] = {**document["training"], "data": data}
+    whole = resolve(validate(Recipe, document, "search"), found)
+    check_limits(found, whole.parsed_limits)
+    folder = out or Path("runs") / whole.name
+    return _Plan(whole, found, storage, device, workers, folder, shlex.join(["nas", *sys.argv[1:]]))
+
+
+def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
+    from nas.study.storage import open_storage, open_study, recipe_of, space_of
+
+    opened = open_study(open_storage(storage), study)
+    return recipe_of(opened), space_of(opened)
+
+
+def _run(plan: _Plan, json_output: bool) -> int:
+    from nas.environment import environment
+    from nas.study.engine import Search
+    from nas.study.executor import ExecutorError, LocalExecutor
+    from nas.study.lifecycle import open_or_create, resolve_baselines
+    from nas.study.samplers import make_sampler
+    from nas.study.storage import driver_lock, open_storage
+
+    baselines = resolve_baselines(plan.recipe, plan.space)
+    make_sampler(plan.recipe.sampler, plan.space, 0)  # a grid too large is refused before anything is written
+    _check_data(plan)
+    logs = _make_folder(plan.out / "logs")
+    with driver_lock(plan.storage):
+        storage = open_storage(plan.storage, create=True)
+        facts = environment(plan.device)
+        opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)
+        threads = None if plan.workers == 1 else max(1, (os.cpu_count() or 1) // plan.workers)
+        executor = LocalExecutor(min(plan.workers, plan.recipe.trials), logs, threads=threads)
+        search = Search(opened.study, plan.recipe, plan.space, executor, plan.device, baselines)
+        try:
+            _announce(plan, search, opened.resumed)
+            with _watched(search, plan), _signals(search) as received:
+                stopped = search.run()
+        except ExecutorError as error:
+            console.fail(str(error))
+            return 1
+        finally:
+            executor.close()
+        return _conclude(plan, search, stopped, received, json_output)
+
+
+def _check_data(plan: _Plan) -> None:
+    """A missing data set is said before the first trial, not by each of them."""
+    if "top1_pct" in plan.recipe.measured:
+        from nas.data import load_data
+
+        training = plan.recipe.training
+        console.say(f"data   {training.data} at {training.resolution} px")
+        load_data(training.data, resolution=training.resolution, device="cpu")
+
+
+def _make_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise NasError(f"--out {path.parent}: cannot be written: {error.strerror}", "name another folder") from None
+    return path
+
+
+@contextmanager
+def _signals(search: Search) -> Iterator[list[int]]:
+    """The first Ctrl-C or SIGTERM ends the search cleanly, the second at once. Yields the signals that came."""
+    received: list[int] = []
+
+    def handle(number: int, _: Any) -> None:
+        received.append(number)
+        search.stop = "interrupted"
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        console.say("stopping: the running trial gets a few seconds; again to stop at once")
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(search: Search, plan: _Plan) -> Iterator[None]:
+    from nas.cli.live import watch
+
+    with watch(search, plan.recipe.trials):
+        yield
+
+
+def _announce(plan: _Plan, search: Search, resumed: bool) -> None:
+    recipe, space = plan.recipe, plan.space
+    state = f"resuming: {search.done} of {recipe.trials} done" if resumed else "new"
+    lines = [
+        f"study  {recipe.name} ({state})     storage {plan.storage}     device {plan.device}",
+        f"space  {space.name}, {len(space.cells)} open cells, {space.size:.2g} networks     "
+        f"sampler {recipe.sampler}, seed {recipe.seed}",
+        "goal   " + "  ".join(f"{item.key} {'↑' if item.goal == 'maximize' else '↓'}" for item in search.objectives),
+    ]
+    if recipe.limits:
+        lines.append("limit  " + "  ".join(recipe.limits))
+    for line in lines:
+        console.say(line)
+
+
+def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
+    from nas.cli.report import write_study_report
+
+    page = None
+    if search.counts["complete"]:
+        page = write_study_report(search.study, plan.out)
+    if stopped == "exhausted":
+        console.say("nothing is left to try: the space is exhausted, or nothing in it is within the limits")
+    if received or stopped == "timeout":
+        again = shlex.join(["nas", "search", "--study", plan.recipe.name, "--storage", plan.storage])
+        console.say(f"{search.done} of {plan.recipe.trials} trials done; go on with: {again}")
+    if json_output:
+        console.show_json(_document(plan, search, stopped, page))
+    elif page is not None:
+        console.result().print(f"report {page}", soft_wrap=True, markup=False)
+    if received:
+        return 143 if received[0] == signal.SIGTERM else 129 if received[0] == signal.SIGHUP else 130
+    if search.counts["complete"]:
+        return 0
+    console.fail(
+        "no trial was measured to its end", f"the reasons: nas studies show {plan.recipe.name}; {plan.out}/logs"
+    )
+    return 4
+
+
+def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> dict[str, Any]:
+    from nas.metric import METRICS
+    from nas.report.analysis import analyse
+    from nas.study.storage import records
+
+    analysis = analyse(records(search.study), plan.recipe)
+    front = [
+        {
+            "trial": member.record.trial,
+            "notation": member.record.arch,
+            "id": member.record.id,
+            "baseline": member.record.baseline,
+            "status": member.status,
+            **{key: member.values.get(key) for key in METRICS},
+            **{key: value for key, value in member.values.items() if key not in METRICS},
+            "spread": dict(member.spreads),
+        }
+        for member in analysis.front
+    ]
+    return {
+        "study": plan.recipe.name,
+        "storage": plan.storage,
+        "report": str(page) if page else None,
+        "stopped": stopped,
+        "trials": {**analysis.counts, "reused": analysis.repeats},
+        "front": front,
+    }
+
+
+def _print_plan(plan: _Plan, json_output: bool) -> None:
+    from nas.study.storage import open_storage, records, sqlite_path, study_names
+
+    recipe, space = plan.recipe, plan.space
+    path, done, seconds = sqlite_path(plan.storage), 0, []
+    if path is None or path.exists():
+        storage = open_storage(plan.storage)
+        if recipe.name in study_names(storage):
+            from nas.study.storage import open_study
+
+            past = [record for record in records(open_study(storage, recipe.name)) if record.state == "complete"]
+            done, seconds = len(past), [record.seconds for record in past if record.seconds]
+    each = sum(seconds) / len(seconds) if seconds else None
+    document = {
+        "study": recipe.name,
+        "space": space.name,
+        "networks": space.size,
+        "open_cells": len(space.cells),
+        "sampler": recipe.sampler,
+        "objectives": list(recipe.objectives),
+        "limits": list(recipe.limits),
+        "baselines": list(recipe.baselines),
+        "measure": list(recipe.measured),
+        "device": plan.device,
+        "workers": plan.workers,
+        "storage": plan.storage,
+        "trials": recipe.trials,
+        "done": done,
+        "resumes": done > 0,
+        "seconds_a_trial": each,
+        "seconds_left": each * max(0, recipe.trials - done) / plan.workers if each else None,
+    }
+    if json_output:
+        console.show_json(document)
+        return
+    for key, value in document.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if key.startswith("seconds"):
+            text = f"{value:.0f}" if isinstance(value, float) else "unknown until a trial is measured"
+        console.result().print(f"{key.replace('_', ' '):<16} {text}", markup=False)

@@ -1,0 +1,52 @@
+"""Defaults from a settings file: flag > NAS_* > nas.toml or [tool.nas] in pyproject.toml > built in."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from nas.errors import NasError, nearest
+
+_KNOWN = ("storage", "device", "data", "workers", "out")
+_COMMANDS = {
+    "search": ("storage", "device", "data", "workers", "out"),
+    "report": ("storage", "out"),
+    "show": ("storage",),
+    "measure": ("storage", "device"),
+}
+
+
+def load_settings(config: str) -> dict[str, Any]:
+    """Typer's default map. Raises: NasError for a file that is missing or broken, or an unknown key."""
+    found, path = _read(config)
+    for key in found:
+        if key not in _KNOWN:
+            raise NasError(f"{path}: {key}: unknown setting", nearest(key, _KNOWN))
+    defaults: dict[str, Any] = {
+        command: {key: found[key] for key in keys if key in found} for command, keys in _COMMANDS.items()
+    }
+    storage = {"storage": found["storage"]} if "storage" in found else {}
+    defaults["studies"] = dict.fromkeys(("list", "show", "export", "delete"), storage)
+    return defaults
+
+
+def _read(config: str) -> tuple[dict[str, Any], str]:
+    if config and not Path(config).is_file():
+        raise NasError(f"--config {config}: no such file", "write one with lines such as: storage = 'sqlite:///nas.db'")
+    for name in (config,) if config else ("nas.toml", "pyproject.toml"):
+        path = Path(name)
+        if not path.is_file():
+            continue
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            if path.name == "pyproject.toml":
+                continue  # someone else's to mend
+            raise NasError(f"{name}: not valid TOML: {error}") from None
+        if path.name != "pyproject.toml":
+            return document, name
+        table = document.get("tool", {}).get("nas", {})
+        if table:
+            return table, name
+    return {}, ""

@@ -1,0 +1,137 @@
+"""`nas show`: a network as the paper's table, or what differs between two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nas.cli import console
+from nas.cli.options import DEFAULT_STORAGE, NOTATION, Json, Storage
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nas.arch import Architecture, Stage
+
+
+def show(
+    ref: Annotated[str, typer.Argument(help=f"A network: {NOTATION}.")],
+    other: Annotated[str | None, typer.Argument(help="A second one: show what differs.")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    json_output: Json = False,
+) -> None:
+    """Print a network as the paper's table, with params, FLOPs and activations by stage.
+
+    Examples:
+
+      nas show efficientnetv2-s
+
+      nas show efficientnet-b4 mystudy:17
+    """
+    from nas.cli.refs import resolve
+
+    first = resolve(ref, storage)
+    if other is None:
+        console.show_json(_document(ref, first)) if json_output else _print(ref, first)
+        return
+    second = resolve(other, storage)
+    if json_output:
+        console.show_json({"networks": [_document(ref, first), _document(other, second)]})
+    else:
+        _print_difference((ref, first), (other, second))
+
+
+def _document(name: str, arch: Architecture) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from nas.cost import by_stage, cost
+
+    rows = [{"stage": row.name, "size": row.size, **asdict(row.cost)} for row in by_stage(arch)]
+    return {"name": name, "notation": str(arch), "id": arch.id, **asdict(cost(arch)), "stages": rows}
+
+
+def operator(stage: Stage) -> str:
+    """`MBConv4, k3×3, SE0.25`, as the papers print it."""
+    from nas.arch import plain
+
+    se = f", SE{plain(stage.se)}" if stage.se else ""
+    return f"{stage.op.title}{plain(stage.expand)}, k{stage.kernel}×{stage.kernel}{se}"
+
+
+def _print(name: str, arch: Architecture) -> None:
+    from rich.table import Table
+
+    from nas.cost import by_stage, cost
+    from nas.metric import si
+
+    table = Table(title=f"{name}   {arch.resolution} px   id {arch.id}", title_justify="left")
+    for heading in ("Stage", "Operator"):
+        table.add_column(heading)
+    for heading in ("Stride", "Channels", "Layers", "Input", "Params", "FLOPs", "Activations"):
+        table.add_column(heading, justify="right")
+    rows = by_stage(arch)
+    shapes = [("Conv3×3", "2", str(arch.stem), "1")]
+    shapes += [(operator(stage), str(stage.stride), str(stage.channels), str(stage.layers)) for stage in arch.stages]
+    shapes += [("Conv1×1 & Pooling & FC", "–", str(arch.head), "1")]
+    for number, (row, shape) in enumerate(zip(rows, shapes, strict=True)):
+        spent = row.cost
+        table.add_row(str(number), *shape, f"{row.size}²", si(spent.params), si(spent.flops), si(spent.activations))
+    total = cost(arch)
+    table.add_section()
+    table.add_row("", "total", "", "", str(arch.depth), "", si(total.params), si(total.flops), si(total.activations))
+    console.show(table)
+    console.result().print(
+        f"params {total.params:,}   FLOPs {total.flops:,} multiply-adds   activations {total.activations:,}\n{arch}",
+        soft_wrap=True,
+    )
+
+
+def _print_difference(first: tuple[str, Architecture], second: tuple[str, Architecture]) -> None:
+    rows = differences(first[1], second[1])
+    if not rows:
+        console.result().print("the same network")
+        return
+    console.show(_difference_table(first, second, rows))
+
+
+def _difference_table(
+    first: tuple[str, Architecture], second: tuple[str, Architecture], rows: list[tuple[str, str, str]]
+) -> Table:
+    from rich.table import Table
+
+    from nas.cost import cost
+    from nas.metric import si
+
+    table = Table()
+    table.add_column("")
+    for name, _ in (first, second):
+        table.add_column(name, justify="right")
+    table.add_column("ratio", justify="right")
+    for key, a, b in rows:
+        table.add_row(key, a, b, "")
+    table.add_section()
+    costs = cost(first[1]), cost(second[1])
+    for key in ("params", "flops", "activations"):
+        a, b = (getattr(spent, key) for spent in costs)
+        table.add_row(key, si(a), si(b), f"{b / a:.2f} ×")
+    return table
+
+
+def differences(a: Architecture, b: Architecture) -> list[tuple[str, str, str]]:
+    """(what, in a, in b) for every cell in which they differ; a stage that one of them lacks is one row."""
+    rows = []
+    for key in ("resolution", "stem", "head", "classes", "activation"):
+        if getattr(a, key) != getattr(b, key):
+            rows.append((key, str(getattr(a, key)), str(getattr(b, key))))
+    for number in range(max(len(a.stages), len(b.stages))):
+        one = a.stages[number] if number < len(a.stages) else None
+        two = b.stages[number] if number < len(b.stages) else None
+        name = f"stage {number + 1}"
+        if one is None or two is None:
+            rows.append((name, str(one or "–"), str(two or "–")))
+            continue
+        for key in ("op", "kernel", "stride", "channels", "layers", "expand", "se"):
+            if getattr(one, key) != getattr(two, key):
+                rows.append((f"{name} {key}", str(getattr(one, key)), str(getattr(two, key))))
+    return rows
