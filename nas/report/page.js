@@ -32,7 +32,7 @@
     const layout = copy.layout;
     for (const axis of [layout.xaxis, layout.yaxis]) Object.assign(axis, { gridcolor: grid, linecolor: grid });
     Object.assign(layout, {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: phone ? false : "zoom",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: phone ? false : "zoom", uirevision: "kept",
       font: { color: ink, size: 13, family: getComputedStyle(document.body).fontFamily },
       hoverlabel: { ...layout.hoverlabel, bgcolor: colour("card"), bordercolor: colour("muted"), font: { color: ink, size: 12 } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: ink },
@@ -48,12 +48,23 @@
     details.querySelector("summary").focus({ preventScroll: true });
   }
 
+  // the ticks of a log axis are chosen for the whole of it; zoomed in, plotly's own fit better
+  function retick(place, layout, event) {
+    for (const name of ["xaxis", "yaxis"]) {
+      if (!layout[name].tickvals) continue;
+      if (event[name + ".range[0]"] !== undefined) Plotly.relayout(place, { [name + ".tickmode"]: "auto" });
+      if (event[name + ".autorange"]) Plotly.relayout(place, { [name + ".tickmode"]: "array" });
+    }
+  }
+
   function draw() {
     for (const [name, figure] of Object.entries(figures)) {
       const place = document.getElementById(name), { data, layout } = coloured(figure);
       const first = !place.classList.contains("js-plotly-plot");
       Plotly.react(place, data, layout, config);
-      if (first) place.on("plotly_click", (event) => openNetwork(event.points[0].customdata));
+      if (!first) continue;
+      place.on("plotly_click", (event) => openNetwork(event.points[0].customdata));
+      place.on("plotly_relayout", (event) => retick(place, figure.layout, event));
     }
   }
 

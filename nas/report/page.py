@@ -16,9 +16,9 @@ from plotly.offline import get_plotlyjs
 from nas.arch import ArchitectureError, parse
 from nas.report import tables, words
 from nas.report.analysis import Analysis, Result, axis
-from nas.report.figures import Drawing, history, importances, panels
+from nas.report.figures import Drawing, history, importances, pairs, panels
 from nas.report.study import StudyReport
-from nas.report.table import to_html
+from nas.report.table import copy_button, to_html
 
 _LEGEND = {
     "on the front": '<path class="fill-front" d="M11 2l6 6-6 6-6-6z"/>',
@@ -104,8 +104,20 @@ def _fronts(drawings: Sequence[Drawing]) -> str:
         for name, mark in _LEGEND.items()
         if name not in missing
     )
-    note = '<p class="caption">Point at a mark to read its network; click one on the front to open it below.</p>'
+    note = (
+        '<p class="caption">Point at a mark to read its network; click one on the front to open it below.'
+        f" {escape(_undrawn(analysis))}</p>"
+    )
     return f'<ul class="legend">{items}</ul>\n<div class="grid">{_plots(shown)}</div>\n{note}'
+
+
+def _undrawn(analysis: Analysis) -> str:
+    drawn = sum(
+        any(x in result.values and y in result.values for x, y in pairs(analysis)) for result in analysis.outside
+    )
+    counts = {**analysis.counts, "infeasible": analysis.counts["infeasible"] - drawn}
+    parts = [f"{counts[state]} {state}" for state in ("infeasible", "failed", "running") if counts[state] > 0]
+    return f"Not drawn, for want of readings: {', '.join(parts)}." if parts else ""
 
 
 def _tied() -> str:
@@ -123,7 +135,10 @@ def _plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
 
 def _front(analysis: Analysis) -> str:
     table = tables.front_table(analysis)
-    return to_html(table, sortable=True) if table.rows else '<p class="empty">There is no front yet.</p>'
+    if not table.rows:
+        return '<p class="empty">There is no front yet.</p>'
+    note = '<p class="caption">Arrows point to the better side; ± is the 95 % noise. A click on a head sorts.</p>'
+    return to_html(table, sortable=True) + note
 
 
 def _networks(analysis: Analysis) -> str:
@@ -146,14 +161,10 @@ def _network(analysis: Analysis, result: Result) -> str:
     return (
         f'<details id="{escape(tables.anchor(result))}"><summary><b>{escape(result.name)}</b>'
         f'<span class="tag {result.status}">{result.status}</span>{readings}</summary>\n'
-        f'<p class="notation"><code>{escape(record.arch)}</code> {_copy(record.arch)}</p>\n'
-        f'<p class="notation"><code>{escape(command)}</code> {_copy(command)}</p>\n'
+        f'<p class="notation"><code>{escape(record.arch)}</code> {copy_button(record.arch)}</p>\n'
+        f'<p class="notation"><code>{escape(command)}</code> {copy_button(command)}</p>\n'
         f"<div>{stages}</div></details>"
     )
-
-
-def _copy(words: str) -> str:
-    return f'<button type="button" class="copy" data-copy="{escape(words)}">copy</button>'
 
 
 def _search(drawings: Sequence[Drawing]) -> str:
@@ -171,7 +182,7 @@ def _provenance(study: StudyReport) -> str:
         f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>' for key, value in flat(study.provenance)
     )
     facts = f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>' if rows else ""
-    return f'{facts}\n<h3>Recipe</h3>\n<pre tabindex="0">{escape(recipe_yaml(study))}</pre>'
+    return f'{facts}\n<h3 class="later">Recipe</h3>\n<pre tabindex="0">{escape(recipe_yaml(study))}</pre>'
 
 
 def flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -22,12 +22,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`text` for people; `raw` for CSV and for sorting, None where there is no value. `link`: an anchor of the page."""
+    """`text` for people; `raw` for CSV and for sorting, None where there is no value. `link`: an anchor of the
+    page. `mark`: the class of the tag that the page makes of the text."""
 
     text: str
     raw: str | float | None = None
     spread: float | None = None
     link: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,11 @@ def to_html(table: Table, sortable: bool = False) -> str:
     )
 
 
+def copy_button(words: str) -> str:
+    """A button that puts `words` on the clipboard."""
+    return f'<button type="button" class="copy" data-copy="{escape(words)}">copy</button>'
+
+
 def _csv_names(column: Column) -> list[str]:
     return [column.key, f"{column.key}_spread"] if column.noisy else [column.key]
 
@@ -141,9 +148,9 @@ def _html_row(columns: tuple[Column, ...], row: tuple[Cell, ...]) -> str:
 def _html_cell(column: Column, cell: Cell) -> str:
     shown = escape(cell.text)
     if column.kind == "code" and cell.raw is not None:
-        shown = (
-            f'<code>{shown}</code> <button type="button" class="copy" data-copy="{escape(str(cell.raw))}">copy</button>'
-        )
+        shown = f'{copy_button(str(cell.raw))} <code title="{shown}">{shown}</code>'
+    if cell.mark:
+        shown = f'<span class="tag {escape(cell.mark)}">{shown}</span>'
     if cell.link:
         shown = f'<a href="#{escape(cell.link)}">{shown}</a>'
     raw = "" if cell.raw is None else escape(_raw(cell.raw))

@@ -7,7 +7,7 @@ from typing import Any
 
 from nas.metric import METRICS
 from nas.report.analysis import Analysis, Best, Comparison, Result, axis, gain
-from nas.report.tables import noise_text, reading_text
+from nas.report.tables import noise_text, reading_text, unit
 
 
 def findings(analysis: Analysis) -> list[str]:
@@ -83,9 +83,8 @@ def _best(best: Best) -> str:
     metric = axis(best.key)
     word = "Lowest" if metric.goal == "minimize" else "Highest"
     value = reading_text(metric, best.result.values[best.key], best.result.spreads.get(best.key))
-    unit = f" {metric.unit}" if metric.style in ("rate", "plain") and metric.unit else ""
     ties = f", with {_plural(best.ties, 'other')} within noise of it" if best.ties else ""
-    return f"{word} {metric.label}: {value}{unit}, {best.result.name}{ties}."
+    return f"{word} {metric.label}: {value}{unit(metric)}, {best.result.name}{ties}."
 
 
 def _comparison(comparison: Comparison) -> str:
