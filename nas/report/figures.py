@@ -16,13 +16,13 @@ from nas.pareto import on_front
 from nas.report.analysis import Analysis, Result, axis
 from nas.report.tables import anchor, reading_text, unit
 
-# role: (symbol, size in px, name); a second sign beside the colour, always
-MARKS: dict[str, tuple[str, int, str]] = {
-    "dominated": ("circle", 7, "dominated"),
-    "unranked": ("circle-open", 7, "lacks an objective"),
-    "infeasible": ("x-thin-open", 8, "infeasible"),
-    "tied": ("diamond-open", 10, "on the front, tied within noise"),
-    "front": ("diamond", 11, "on the front"),
+# role: (symbol, size in px); a second sign beside the colour, always
+MARKS: dict[str, tuple[str, int]] = {
+    "dominated": ("circle", 7),
+    "unranked": ("circle-open", 7),
+    "infeasible": ("x-thin-open", 8),
+    "tied": ("diamond-open", 10),
+    "front": ("diamond", 11),
 }
 _LOG_FROM = 3.0  # largest over smallest value from which a count or a rate is drawn on a log axis
 _WRAP = 42  # characters a line of a hover label, so that it fits a phone
@@ -126,7 +126,7 @@ def _step(ranked: Sequence[Result], x: str, y: str) -> go.Scatter:
 
 
 def _marks(analysis: Analysis, role: str, group: Sequence[Result], x: str, y: str) -> go.Scatter:
-    symbol, size, name = MARKS[role]
+    symbol, size = MARKS[role]
     noisy = role in ("front", "tied")
     return go.Scatter(
         x=[result.values[x] for result in group],
@@ -138,7 +138,6 @@ def _marks(analysis: Analysis, role: str, group: Sequence[Result], x: str, y: st
         text=[hover(analysis, result) for result in group],
         customdata=[anchor(result) for result in group],
         hovertemplate="%{text}<extra></extra>",
-        name=name,
         meta={"role": role},
     )
 
@@ -160,7 +159,6 @@ def _baselines(analysis: Analysis, ring: Sequence[Result], shown: Sequence[Resul
         customdata=[anchor(result) for result in ring],
         hovertemplate="%{hovertext}<extra></extra>",
         cliponaxis=False,
-        name="baseline",
         meta={"role": "baseline"},
     )
 

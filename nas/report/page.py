@@ -20,17 +20,18 @@ from nas.report.figures import Drawing, history, importances, pairs, panels
 from nas.report.study import StudyReport
 from nas.report.table import copy_button, to_html
 
-_LEGEND = {
-    "on the front": '<path class="fill-front" d="M11 2l6 6-6 6-6-6z"/>',
-    "on the front, but tied: within noise of being dominated": (
-        '<path class="line-front" stroke-width="1.6" d="M11 3l5 5-5 5-5-5z"/>'
+_LEGEND = {  # role of a trace: (what it means, its mark in a box of 22 × 16)
+    "front": ("on the front", '<path class="fill-front" d="M11 2l6 6-6 6-6-6z"/>'),
+    "tied": (
+        "on the front, but tied: within noise of being dominated",
+        '<path class="line-front" stroke-width="1.6" d="M11 3l5 5-5 5-5-5z"/>',
     ),
-    "dominated": '<circle class="fill-dominated" cx="11" cy="8" r="4"/>',
-    "lacks an objective": '<circle class="line-dominated" stroke-width="1.6" cx="11" cy="8" r="4"/>',
-    "outside the limits": '<path class="line-infeasible" stroke-width="1.8" d="M7 4l8 8m0-8l-8 8"/>',
-    "baseline": '<path class="line-ink" stroke-width="1.8" d="M5 2h12v12h-12z"/>',
-    "front of the two metrics shown": '<path class="line-front" stroke-width="1.6" d="M1 13h8v-8h12"/>',
-    "95 % noise": '<path class="line-front" d="M11 1v14M8 1h6M8 15h6"/>',
+    "dominated": ("dominated", '<circle class="fill-dominated" cx="11" cy="8" r="4"/>'),
+    "unranked": ("lacks an objective", '<circle class="line-dominated" stroke-width="1.6" cx="11" cy="8" r="4"/>'),
+    "infeasible": ("outside the limits", '<path class="line-infeasible" stroke-width="1.8" d="M7 4l8 8m0-8l-8 8"/>'),
+    "baseline": ("baseline", '<path class="line-ink" stroke-width="1.8" d="M5 2h12v12h-12z"/>'),
+    "line": ("front of the two metrics shown", '<path class="line-front" stroke-width="1.6" d="M1 13h8v-8h12"/>'),
+    "noise": ("95 % noise", '<path class="line-front" d="M11 1v14M8 1h6M8 15h6"/>'),
 }
 
 
@@ -39,7 +40,7 @@ def render(study: StudyReport, analysis: Analysis) -> str:
     drawings = [*panels(analysis), *filter(None, [history(analysis)]), *importances(study.importance)]
     sections = [
         ("findings", "What was found", _findings(study, analysis)),
-        ("fronts", "Pareto fronts", _fronts(drawings)),
+        ("fronts", "Pareto fronts", _fronts(analysis, drawings)),
         ("table", "The front as a table", _front(analysis)),
         ("networks", "The networks of the front", _networks(analysis)),
         ("search", "How the search went", _search(drawings)),
@@ -91,18 +92,17 @@ def _findings(study: StudyReport, analysis: Analysis) -> str:
     return f'<div class="tiles">{shown}</div>\n<div class="card"><ul class="findings">\n{items}\n</ul></div>'
 
 
-def _fronts(drawings: Sequence[Drawing]) -> str:
+def _fronts(analysis: Analysis, drawings: Sequence[Drawing]) -> str:
     shown = [drawing for drawing in drawings if drawing.name.startswith("panel-")]
     if not shown:
         return '<p class="empty">No network has two metrics to draw against each other.</p>'
-    roles = {trace.name for drawing in shown for trace in drawing.figure.data}
-    absent = {"lacks an objective", "infeasible", "baseline", "on the front, tied within noise"} - roles
-    hidden = {"infeasible": "outside the limits", "on the front, tied within noise": _tied()}
-    missing = {hidden.get(name, name) for name in absent}
+    traces = [trace for drawing in shown for trace in drawing.figure.data]
+    roles = {trace.meta["role"] for trace in traces}
+    roles |= {"noise"} if any(trace.error_y.array or trace.error_x.array for trace in traces) else set()
     items = "".join(
-        f'<li><svg viewBox="0 0 22 16" aria-hidden="true">{mark}</svg>{escape(name)}</li>'
-        for name, mark in _LEGEND.items()
-        if name not in missing
+        f'<li><svg viewBox="0 0 22 16" aria-hidden="true">{mark}</svg>{escape(meaning)}</li>'
+        for role, (meaning, mark) in _LEGEND.items()
+        if role in roles
     )
     note = (
         '<p class="caption">Point at a mark to read its network; click one on the front to open it below.'
@@ -118,10 +118,6 @@ def _undrawn(analysis: Analysis) -> str:
     counts = {**analysis.counts, "infeasible": analysis.counts["infeasible"] - drawn}
     parts = [f"{counts[state]} {state}" for state in ("infeasible", "failed", "running") if counts[state] > 0]
     return f"Not drawn, for want of readings: {', '.join(parts)}." if parts else ""
-
-
-def _tied() -> str:
-    return next(name for name in _LEGEND if "tied" in name)
 
 
 def _plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
