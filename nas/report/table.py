@@ -161,7 +161,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 
 def _markdown_cell(column: Column, cell: Cell) -> str:
-    if column.kind == "code" and cell.raw is not None and not set(cell.text) & set("`|\n\r"):
+    if column.kind == "code" and cell.raw is not None and not set(cell.text) & set("`|<\n\r"):
         return f"`{cell.text}`"
     return _markdown(cell.text)
 

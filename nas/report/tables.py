@@ -51,21 +51,17 @@ def front_table(analysis: Analysis) -> Table:
     columns = (
         Column("status", "status"),
         Column("trial", "network", "number"),
-        Column("baseline", "baseline"),
         *(_metric_column(key) for key in analysis.measured),
+        Column("baseline", "baseline"),
         Column("arch", "notation", "code"),
         Column("command", "command", "code"),
     )
     rows = tuple(
         (
             Cell(result.status or "not ranked", result.status or "not ranked", mark=result.status or "none"),
-            Cell(
-                "–" if result.record.trial is None else f"#{result.record.trial}",
-                result.record.trial,
-                link=anchor(result) if id(result) in members else "",
-            ),
-            text(result.record.baseline),
+            Cell(result.name, result.record.trial, link=anchor(result) if id(result) in members else ""),
             *(_reading_cell(result, key) for key in analysis.measured),
+            text(result.record.baseline),
             text(result.record.arch),
             text(show_command(result.record)),
         )

@@ -1,0 +1,242 @@
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from nas.errors import NasError
+from nas.pareto import standing
+from nas.record import Reading, Record, read_records
+from nas.report import StudyReport, analyse, write_report
+from nas.report.analysis import Analysis
+from nas.report.figures import hover, log_ticks, pairs
+from nas.report.tables import failures_table, front_table, metrics_table, show_command, trials_table
+from nas.report.words import findings
+from nas.space import load_architecture
+from tests.report_records import recipe, records, study
+
+
+class Tags(HTMLParser):
+    """Counts the elements of a page, and gathers the attributes that would run a script."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+        self.handlers: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen[tag] += 1
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+
+def record(trial: int | None, top1: float | None, flops: float, noise: float = 0.0, **fields: object) -> Record:
+    arch = f"r64 s16 m1k3s1c{8 * ((trial or 0) + 1)}n1 h64"
+    readings = {"flops": Reading(flops)}
+    if top1 is not None:
+        readings["top1_pct"] = Reading(top1, noise or None)
+    known = {"study": "s", "state": "complete", "arch": arch, "id": arch, "readings": readings, **fields}
+    return Record(trial=trial, **known)  # type: ignore[arg-type]
+
+
+def analysed(*known: Record, objectives: tuple[str, ...] = ("top1_pct", "flops")) -> Analysis:
+    return analyse(known, recipe(objectives=objectives))
+
+
+def test_the_front_counts_every_network_once_and_baselines_too() -> None:
+    same = record(3, 70, 2)
+    analysis = analysed(
+        record(0, 60, 1, baseline="b"),
+        same,
+        dataclasses.replace(same, trial=5, reused=3),
+        record(4, 65, 3),
+        record(6, None, 1, state="failed"),
+        record(7, 99, 1, state="infeasible"),
+        record(8, None, 0.5),
+    )
+    assert [result.name for result in analysis.front] == ["#3", "b (#0)"]
+    assert analysis.repeats == 1
+    assert [result.status for result in analysis.results] == ["front", "front", "dominated", None]
+    assert [result.name for result in analysis.outside] == ["#7"]
+    assert analysis.counts == {"complete": 5, "infeasible": 1, "failed": 1, "running": 0}
+
+
+def test_a_single_run_within_the_baselines_noise_is_tied() -> None:
+    analysis = analysed(record(0, 60, 1, 0.5, baseline="b"), record(1, 60.4, 2), record(2, 61, 3))
+    assert [(result.name, result.status) for result in analysis.front] == [
+        ("#2", "front"),
+        ("#1", "tied"),
+        ("b (#0)", "front"),
+    ]
+
+
+def test_a_baseline_is_compared_beyond_noise() -> None:
+    baseline = record(0, 60, 2, 0.5, baseline="b")
+    analysis = analysed(baseline, record(1, 59.8, 1), record(2, 62, 2), record(3, 59, 0.5))
+    (comparison,) = analysis.comparisons
+    assert [other.name for other in comparison.better] == ["#1", "#2"]
+    assert {key: other.name for key, other in comparison.farthest.items()} == {"top1_pct": "#2", "flops": "#1"}
+    said = " ".join(findings(analysis))
+    assert "2 networks beat it, losing nothing beyond noise" in said
+    assert "top-1 +2.0 points with #2; FLOPs −50 % with #1" in said
+
+
+def test_a_baseline_nothing_beats_is_said_so() -> None:
+    said = " ".join(findings(analysed(record(0, 60, 2, 0.5, baseline="b"), record(1, 60.3, 2), record(2, 50, 1))))
+    assert "no network gains on it beyond noise" in said
+    assert "Highest top-1: 60.3 ± 0.5 %, #1, with 1 other within noise of it." in said
+
+
+def test_unknown_noise_is_said_so() -> None:
+    assert "noise of this study is not known" in " ".join(findings(analysed(record(0, 60, 2))))
+
+
+def test_the_analysis_agrees_with_pareto_on_a_whole_study() -> None:
+    analysis = analyse(records(60, seed=3), recipe())
+    points = [result.point for result in analysis.results]
+    assert [result.status for result in analysis.results] == list(standing(points, analysis.objectives))
+    share = analysis.history.share
+    assert len(share) == sum(item.state != "running" for item in analysis.records)
+    assert list(share) == sorted(share)
+    assert 0 < share[-1] <= 1
+
+
+def test_a_reward_is_an_objective_like_any_other() -> None:
+    key = "top1_pct*(flops/1e+09)^-0.07"
+    analysis = analyse(records(20), recipe(objectives=(key,)))
+    (first, *_) = analysis.front
+    reward = first.values["top1_pct"] * (first.values["flops"] / 1e9) ** -0.07
+    assert first.values[analysis.objectives[0][0]] == pytest.approx(reward)
+    assert first.spreads[analysis.objectives[0][0]] == pytest.approx(0.8 * reward / first.values["top1_pct"])
+    assert pairs(analysis)[-1] == (analysis.objectives[0][0], "top1_pct")
+
+
+@pytest.mark.parametrize(
+    ("objectives", "expected"),
+    [
+        (("top1_pct", "flops"), ["flops", "train_images_per_s", "params"]),
+        (("top1_pct", "latency_ms"), ["flops", "train_images_per_s", "params"]),  # latency was never measured
+        (("top1_pct", "activations"), ["flops", "train_images_per_s", "params", "activations"]),
+    ],
+)
+def test_panels_are_drawn_where_there_is_something_to_draw(objectives: tuple[str, ...], expected: list[str]) -> None:
+    assert pairs(analyse(records(20), recipe(objectives=objectives))) == [(key, "top1_pct") for key in expected]
+
+
+def test_without_accuracy_the_first_objective_is_drawn() -> None:
+    bare = [record(n, None, 1e9 + n) for n in range(3)]
+    bare = [dataclasses.replace(r, readings={**r.readings, "params": Reading(1e6 - r.trial)}) for r in bare]  # type: ignore[operator]
+    assert pairs(analyse(bare, recipe(objectives=("flops", "params")))) == [("params", "flops")]
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e6, 9e6), (2.57e9, 18e9), (70, 347), (1, 1e6), (3, 9.1), (0.2, 0.7)])
+def test_log_ticks_are_few_and_enough(low: float, high: float) -> None:
+    ticks = log_ticks(low, high)
+    assert 4 <= sum(low <= tick <= high for tick in ticks) <= 9
+
+
+def test_hover_shows_the_network_and_its_noise() -> None:
+    analysis = analysed(record(0, 60, 2e9, 0.5, baseline="<b>evil"))
+    shown = hover(analysis, analysis.results[0])
+    assert shown.startswith("<b>&lt;b&gt;evil (#0)</b> front<br>top-1 60.0 ± 0.5 %<br>FLOPs 2 G<br>")
+    assert shown.endswith("r64 s16 m1k3s1c8n1 h64")
+
+
+def test_tables_hold_the_front_every_trial_and_why_some_failed() -> None:
+    analysis = analyse(records(40), recipe())
+    front = front_table(analysis)
+    assert [column.key for column in front.columns][:3] == ["status", "trial", "top1_pct"]
+    assert len(front.rows) == len({*map(id, analysis.front), *map(id, analysis.baselines)})
+    assert len(trials_table(analysis).rows) == 40
+    failed, infeasible = failures_table(analysis).rows
+    assert [cell.text for cell in failed[:3]] == ["failed", "out of memory at batch 64, at 32 too", "2"]
+    assert infeasible[1].text == "not flops<=20G"
+    conditions = {row[0].text: row[-1].text for row in metrics_table(analysis).rows}
+    assert "differing: batch" in conditions["train img/s"]
+    assert "data fractals" in conditions["top-1"]
+
+
+def test_the_command_shows_the_network_again() -> None:
+    assert show_command(record(7, 60, 1)) == "nas show s:7"
+    assert show_command(record(None, 60, 1, baseline="my net.yaml")) == "nas show 'my net.yaml'"
+
+
+def test_a_report_is_complete_and_the_same_every_time(tmp_path: Path) -> None:
+    first, second = (write_report(study(), tmp_path / name).parent for name in ("one", "two"))
+    names = sorted(str(path.relative_to(first)) for path in first.rglob("*") if path.is_file())
+    assert names == json.loads((first / "provenance.json").read_text())["files"]
+    assert {"report.html", "README.md", "tables/front.csv", "tables/front.tex", "data/records.jsonl"} <= set(names)
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+    assert [item.trial for item in read_records(first / "data" / "records.jsonl")] == list(range(40))
+    for result in analyse(study().records, recipe()).front:
+        written = first / "architectures" / f"trial-{result.record.trial:04d}.yaml"
+        assert str(load_architecture(str(written))) == result.record.arch
+    page = (first / "report.html").read_text()
+    assert "showSendToCloud: false" in page
+    assert not re.search(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?(?:https?:)?//", page)
+
+
+def test_networks_that_left_the_front_leave_the_folder(tmp_path: Path) -> None:
+    write_report(study(40), tmp_path)
+    mine = tmp_path / "architectures" / "mine.yaml"
+    mine.write_text("kept")
+    write_report(study(8), tmp_path)
+    front = analyse(study(8).records, recipe()).front
+    kept = {f"trial-{result.record.trial:04d}.yaml" for result in front}
+    assert {path.name for path in (tmp_path / "architectures").iterdir()} == kept | {"mine.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ([], "No trial has been recorded yet"),
+        ([record(0, 60, 1)], "1 trial: 1 measured"),
+        ([record(0, None, 1, state="failed", reason="killed"), record(1, None, 2, state="failed")], "no front"),
+        ([record(0, None, 1), record(1, None, 2)], "No network has a value for every objective"),
+        ([record(0, None, 1, state="infeasible", excess={"flops<=1G": 0.5})], "not flops&lt;=1G"),
+        ([dataclasses.replace(record(None, 50, 2), state="running", readings={})], "1 running"),
+        ([record(None, 50, 2, baseline="b0"), record(0, 40, 3, arch="from another version", id="x")], "b0"),
+    ],
+)
+def test_a_study_with_little_to_show_says_so(known: list[Record], said: str, tmp_path: Path) -> None:
+    page = write_report(StudyReport(known, recipe(objectives=("top1_pct", "flops"))), tmp_path).read_text()
+    assert said in page
+    assert "</html>" in page
+    assert (tmp_path / "README.md").read_text().startswith("# example")
+
+
+def test_what_a_record_holds_is_text_and_never_markup(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    known = [
+        record(0, 60, 1, baseline=evil, arch=evil, study=evil),
+        record(1, 50, 2, state="failed", reason=evil),
+        record(2, 70, 2),
+    ]
+    report = StudyReport(
+        known, recipe(objectives=("top1_pct", "flops")), {"command": evil, evil: evil}, {"top1_pct": {evil: 0.5}}
+    )
+    tags = Tags()
+    tags.feed(write_report(report, tmp_path).read_text())
+    assert tags.seen["script"] == 3
+    assert not {"img", "iframe", "object", "base"} & set(tags.seen)
+    assert not tags.handlers
+    prose = re.sub(r"```.*?```", "", (tmp_path / "README.md").read_text(), flags=re.S)
+    assert "<script" not in prose
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NasError, match="the report cannot be written") as caught:
+        write_report(study(3), tmp_path / "file" / "out")
+    assert "--out" in caught.value.hint
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_the_report_draws_nothing() -> None:
+    code = "import sys, nas.report; print(sorted({'plotly', 'pandas', 'torch', 'optuna'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
