@@ -12,6 +12,7 @@ from typing import Any, Literal
 from nas.errors import NasError
 
 SCHEMA = 1
+_ALWAYS = ("study", "trial", "state", "arch", "id")  # the other fields of a record are left out where empty
 State = Literal["complete", "infeasible", "failed", "running"]
 
 
@@ -79,14 +80,16 @@ class Record:
         document = {
             spec.name: getattr(self, spec.name)
             for spec in dataclasses.fields(self)
-            if spec.name != "readings" and getattr(self, spec.name) not in (None, "", {})
+            if spec.name != "readings" and (spec.name in _ALWAYS or getattr(self, spec.name) not in (None, "", {}))
         }
         readings = {key: reading.to_json() for key, reading in self.readings.items()}
         return {"schema": SCHEMA, **document, "readings": readings}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Record:
-        """Raises: RecordError for another schema or a missing field."""
+        """Raises: RecordError for another schema, a missing field or one of another type."""
+        if not isinstance(document, Mapping):
+            raise RecordError("expected a record; got something else")
         if document.get("schema") != SCHEMA:
             raise RecordError(
                 f"record of schema {document.get('schema')!r}; this version reads schema {SCHEMA}",

@@ -127,6 +127,8 @@ def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
 
 
 def _run(plan: _Plan, json_output: bool) -> int:
+    import optuna
+
     from nas.environment import environment
     from nas.study.engine import Search
     from nas.study.executor import ExecutorError, LocalExecutor
@@ -134,6 +136,7 @@ def _run(plan: _Plan, json_output: bool) -> int:
     from nas.study.samplers import make_sampler
     from nas.study.storage import driver_lock, open_storage
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     baselines = resolve_baselines(plan.recipe, plan.space)
     make_sampler(plan.recipe.sampler, plan.space, 0)  # a grid too large is refused before anything is written
     _check_data(plan)

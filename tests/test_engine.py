@@ -1,0 +1,329 @@
+"""The search loop, driven with workers that answer at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from nas.arch import Architecture, parse
+from nas.recipe import Recipe
+from nas.record import Record
+from nas.space import SearchSpace, load_architecture, load_space
+from nas.study.engine import Search
+from nas.study.executor import LocalExecutor, Result, Spec
+from nas.study.lifecycle import open_or_create, resolve_baselines
+from nas.study.storage import StudyError, driver_lock, open_storage, records
+from tests import workers
+from tests.conftest import make_recipe
+
+
+@dataclass
+class Inline:
+    """An executor without processes: a job is answered when it is waited for."""
+
+    evaluate: Any = workers.quick
+    width: int = 1
+    specs: list[Spec] = field(default_factory=list)
+    pending: list[Spec] = field(default_factory=list)
+
+    @property
+    def capacity(self) -> int:
+        return self.width - len(self.pending)
+
+    def submit(self, spec: Spec) -> None:
+        assert self.capacity > 0
+        self.specs.append(spec)
+        self.pending.append(spec)
+
+    def wait(self, timeout: float) -> list[Result]:
+        if not self.pending:
+            return []
+        spec = self.pending.pop(0)
+        return [Result(spec.job, self.evaluate(spec.architecture, dict(spec.settings), spec.seed))]
+
+    def cancel(self, job: int, reason: str) -> None:
+        raise AssertionError("nothing hangs here")
+
+    def close(self) -> None: ...
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder}/nas.db"
+
+
+def open_search(folder: Path, recipe: Recipe, executor: Any = None, space: SearchSpace | None = None) -> Search:
+    space = space or load_space(recipe.space)
+    storage = open_storage(url(folder), create=True)
+    study = open_or_create(storage, recipe, space, "cpu", "nas search", {}).study
+    return Search(study, recipe, space, executor or Inline(), "cpu", resolve_baselines(recipe, space))
+
+
+def networks(search: Search) -> list[str]:
+    return [record.arch for record in records(search.study)]
+
+
+def test_it_measures_the_asked_number_of_trials_the_baseline_first(tmp_path: Path, recipe: Recipe) -> None:
+    search = open_search(tmp_path, recipe)
+    assert search.run() == "done"
+    found = records(search.study)
+    assert [record.state for record in found] == ["complete"] * 6
+    assert found[0].baseline == "efficientnet-b0"
+    assert parse(found[0].arch) == load_architecture("efficientnet-b0")
+    assert all(record.value("flops") and record.value("top1_pct") for record in found)
+    assert [trial.values for trial in search.study.get_trials()] == [
+        [record.value("top1_pct"), record.value("flops")] for record in found
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "nsga2", "nsga3"])
+def test_the_same_seed_gives_the_same_networks_in_the_same_order(tmp_path: Path, sampler: str) -> None:
+    runs = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        search = open_search(tmp_path / name, make_recipe(sampler=sampler, trials=15))
+        search.run()
+        runs.append(networks(search))
+    assert runs[0] == runs[1]
+    other = open_search(tmp_path, make_recipe(sampler=sampler, trials=15, seed=1))
+    other.run()
+    assert networks(other)[1:] != runs[0][1:]
+
+
+def test_a_larger_total_goes_on_and_suggests_no_network_again(tmp_path: Path, recipe: Recipe) -> None:
+    open_search(tmp_path, recipe).run()
+    executor = Inline()
+    search = open_search(tmp_path, make_recipe(trials=12), executor)
+    assert search.done == 6
+    search.run()
+    assert len(records(search.study)) == 12
+    assert len(executor.specs) == 6
+    assert len(set(networks(search))) == 12
+
+
+def test_a_changed_recipe_is_refused_and_says_what_changed(tmp_path: Path, recipe: Recipe) -> None:
+    open_search(tmp_path, recipe).run()
+    changed = make_recipe(seed=3, training={"epochs": 99})
+    with pytest.raises(StudyError, match=r"seed: 0 → 3.*training\.epochs: 8 → 99"):
+        open_search(tmp_path, changed)
+
+
+def test_a_changed_space_is_refused_and_says_what_changed(tmp_path: Path, recipe: Recipe) -> None:
+    open_search(tmp_path, recipe).run()
+    text = Path(__file__).parent.parent.joinpath("search_spaces/efficientnet.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("resolution: 224", "resolution: 192"))
+    with pytest.raises(StudyError, match=r"space\.resolution: 224 → 192"):
+        open_search(tmp_path, recipe, space=load_space(str(tmp_path / "mine.yaml")))
+
+
+def test_what_is_over_a_limit_is_told_as_a_constraint_and_never_measured(tmp_path: Path) -> None:
+    executor = Inline()
+    search = open_search(tmp_path, make_recipe(limits=["flops<=350M", "params<=5M"], baselines=[], trials=8), executor)
+    search.run()
+    found = records(search.study)
+    over = [record for record in found if record.state == "infeasible"]
+    assert over
+    assert len(found) - len(over) == 8 == len(executor.specs)
+    for record in over:
+        assert max(record.excess.values()) > 0
+        assert "top1_pct" not in record.readings
+    for spec in executor.specs:
+        assert workers.cost(parse(spec.architecture)).flops <= 350e6
+    for trial in search.study.get_trials():
+        constraints = [value for key, value in trial.system_attrs.items() if key.startswith("constraints")]
+        assert len(constraints) == 2
+
+
+def tiny_space(tmp_path: Path) -> SearchSpace:
+    (tmp_path / "tiny.yaml").write_text(
+        "resolution: 32\nstem: 8\nhead: 16\nstages:\n"
+        "  - {op: mbconv, kernel: [3, 5], stride: 1, channels: 8, layers: {from: 1, to: 3}, expand: 1}\n"
+    )
+    return load_space(str(tmp_path / "tiny.yaml"))
+
+
+def test_the_same_network_is_measured_once_and_its_readings_reused(tmp_path: Path) -> None:
+    executor = Inline()
+    recipe = make_recipe(baselines=[], trials=12)
+    search = open_search(tmp_path, recipe, executor, tiny_space(tmp_path))
+    search.run()
+    found = records(search.study)
+    assert len(found) == 12
+    assert len(executor.specs) == len({record.id for record in found}) <= 6
+    first = {}
+    for record in found:
+        if record.reused is not None:
+            assert record.readings == first[record.id].readings
+            assert record.reused == first[record.id].trial
+        first.setdefault(record.id, record)
+
+
+def test_a_network_in_flight_is_not_measured_beside_itself(tmp_path: Path) -> None:
+    executor = Inline(width=4)
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=12), executor, tiny_space(tmp_path))
+    search.run()
+    assert len(records(search.study)) == 12
+    assert len(executor.specs) == len({spec.architecture for spec in executor.specs})
+
+
+def test_a_grid_ends_when_everything_was_tried(tmp_path: Path) -> None:
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=99, sampler="grid"), None, tiny_space(tmp_path))
+    assert search.run() == "exhausted"
+    assert len({record.id for record in records(search.study)}) == 6
+
+
+def test_limits_that_hardly_anything_meets_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.study.engine._MOST_FREE", 20)
+    search = open_search(tmp_path, make_recipe(baselines=[], limits=["flops<=107M"]))
+    assert search.run() == "exhausted"
+
+
+def test_a_baseline_outside_the_space_is_measured_first_and_is_no_trial(tmp_path: Path) -> None:
+    recipe = make_recipe(baselines=["efficientnetv2-s", "efficientnet-b0"], baseline_repeats=2, trials=3)
+    executor = Inline()
+    search = open_search(tmp_path, recipe, executor)
+    search.run()
+    found = records(search.study)
+    assert [(record.baseline, record.trial) for record in found[:2]] == [
+        ("efficientnetv2-s", None),
+        ("efficientnet-b0", 0),
+    ]
+    assert len(found) == 4
+    assert [spec.settings["repeats"] for spec in executor.specs] == [2, 2, 1, 1]
+    again = Inline()
+    open_search(tmp_path, make_recipe(**{**recipe.model_dump(), "trials": 4}), again).run()
+    assert len(again.specs) == 1
+
+
+@pytest.mark.parametrize("evaluate", [workers.nothing, workers.nonsense, workers.not_a_number])
+def test_readings_that_are_none_fail_the_trial_with_a_reason(tmp_path: Path, recipe: Recipe, evaluate: Any) -> None:
+    search = open_search(tmp_path, recipe, Inline(evaluate))
+    assert search.run() == "done"
+    assert {record.state for record in records(search.study)} == {"failed"}
+    assert all(record.reason for record in records(search.study))
+    assert len(search.front) == 0
+
+
+def test_trials_left_running_by_a_dead_driver_are_failed_and_retried_once(tmp_path: Path, recipe: Recipe) -> None:
+    search = open_search(tmp_path, recipe)
+    search.run()
+    study, space = search.study, search.space
+    asked = study.ask()
+    orphan = space.suggest(asked)
+    after = open_search(tmp_path, make_recipe(trials=8))
+    after.run()
+    found = {record.trial: record for record in records(after.study)}
+    assert found[asked.number].state == "failed"
+    assert found[asked.number].reason == "its driver died"
+    retry = next(record for record in found.values() if record.retry_of == asked.number)
+    assert (retry.state, retry.id) == ("complete", orphan.id)
+    assert sum(record.state == "complete" for record in found.values()) == 8
+
+    # The retry dies with its driver too: that is enough.
+    second = after.study.ask(fixed_distributions={})
+    after.study._storage.set_trial_user_attr(second._trial_id, "attempt", 1)
+    last = open_search(tmp_path, make_recipe(trials=10))
+    last.run()
+    assert not any(record.retry_of == second.number for record in records(last.study))
+
+
+def test_a_stop_is_clean_and_the_same_search_goes_on(tmp_path: Path, recipe: Recipe) -> None:
+    search = open_search(tmp_path, recipe)
+
+    class StopAfterTwo:
+        seen = 0
+
+        def told(self, record: Record) -> None:
+            self.seen += 1
+            if self.seen == 2:
+                search.stop = "interrupted"
+
+        def tick(self) -> None: ...
+
+    search.listener = StopAfterTwo()
+    assert search.run() == "interrupted"
+    assert not [trial for trial in search.study.get_trials() if trial.state is TrialState.RUNNING]
+    after = open_search(tmp_path, recipe)
+    assert after.done == 2
+    after.run()
+    assert len(records(after.study)) == 6
+
+
+def test_the_papers_scalar_reward_is_an_objective(tmp_path: Path) -> None:
+    reward = "top1_pct*(flops/4e8)^-0.07"
+    search = open_search(tmp_path, make_recipe(objectives=[reward]))
+    search.run()
+    record = records(search.study)[0]
+    expected = record.values["top1_pct"] * (record.values["flops"] / 4e8) ** -0.07
+    assert search.study.get_trials()[0].value == pytest.approx(expected)
+
+
+def test_one_driver_at_a_time(tmp_path: Path) -> None:
+    with driver_lock(url(tmp_path)), pytest.raises(StudyError, match=r"pid \d+ on "), driver_lock(url(tmp_path)):
+        pass
+
+
+def test_numbers_are_contiguous_and_the_record_survives_the_storage(tmp_path: Path, recipe: Recipe) -> None:
+    search = open_search(tmp_path, recipe)
+    told: list[Record] = []
+
+    class Keep:
+        def told(self, record: Record) -> None:
+            told.append(record)
+
+        def tick(self) -> None: ...
+
+    search.listener = Keep()
+    search.run()
+    stored = records(search.study)
+    assert [record.trial for record in stored] == list(range(6))
+    assert [(r.trial, r.arch, r.readings, r.state) for r in told] == [
+        (r.trial, r.arch, r.readings, r.state) for r in stored
+    ]
+
+
+def test_local_workers_replace_what_dies_and_lose_nothing(tmp_path: Path) -> None:
+    executor = LocalExecutor(2, tmp_path, evaluate="tests.workers:third_fails")
+    search = open_search(tmp_path, make_recipe(trials=20), executor)
+    try:
+        assert search.run() == "done"
+    finally:
+        executor.close()
+    found = records(search.study)
+    assert len(found) == 20
+    failed = [record.reason for record in found if record.state == "failed"]
+    assert failed
+    assert len(failed) < 20
+    for record in found:
+        assert (record.state == "failed") == (int(record.id, 16) % 2 == 0)
+    assert {reason.split(":")[0].split(" (")[0] for reason in failed} <= {
+        "the worker was killed by SIGKILL",
+        "out of memory",
+        "the worker ended with exit code 3",
+        "RuntimeError",
+    }
+
+
+def test_a_trial_that_hangs_is_one_failed_trial(tmp_path: Path) -> None:
+    executor = LocalExecutor(1, tmp_path, evaluate="tests.workers:hang")
+    search = open_search(tmp_path, make_recipe(trials=2, trial_timeout="1s"), executor)
+    try:
+        search.run()
+    finally:
+        executor.close()
+    assert [record.reason for record in records(search.study)] == ["longer than its time limit of 1s"] * 2
+
+
+def test_architecture_is_read_back(tmp_path: Path, recipe: Recipe) -> None:
+    search = open_search(tmp_path, recipe)
+    search.run()
+    for record in records(search.study):
+        arch: Architecture = search.space.decode(record.settings)
+        assert (str(arch), arch.id) == (record.arch, record.id)
+
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
