@@ -14,7 +14,7 @@ from nas.pareto import standing
 from nas.record import Reading, Record, read_records
 from nas.report import StudyReport, analyse, write_report
 from nas.report.analysis import Analysis
-from nas.report.figures import hover, log_ticks, pairs
+from nas.report.figures import hover, log_ticks, pairs, panels
 from nas.report.tables import failures_table, front_table, metrics_table, show_command, trials_table
 from nas.report.words import findings
 from nas.space import load_architecture
@@ -93,6 +93,22 @@ def test_a_baseline_nothing_beats_is_said_so() -> None:
 
 def test_unknown_noise_is_said_so() -> None:
     assert "noise of this study is not known" in " ".join(findings(analysed(record(0, 60, 2))))
+
+
+def test_readings_of_two_devices_are_warned_of() -> None:
+    one, two = record(0, 60, 2), record(1, 61, 3)
+    here = dataclasses.replace(one, readings={**one.readings, "top1_pct": Reading(60, conditions={"device": "a"})})
+    there = dataclasses.replace(two, readings={**two.readings, "top1_pct": Reading(61, conditions={"device": "b"})})
+    assert "top-1 was measured on more than one device" in findings(analysed(here, there))[-1]
+    assert "more than one device" not in " ".join(findings(analysed(here, here)))
+
+
+def test_a_single_network_has_room_around_it_and_nothing_to_compare() -> None:
+    analysis = analysed(record(0, 60, 2e9, 0.5, baseline="b"))
+    assert analysis.comparisons == ()
+    (panel,) = panels(analysis)
+    assert panel.figure.layout.xaxis.range == (1.8e9, 2.2e9)
+    assert panel.caption.startswith("1 network;")
 
 
 def test_the_analysis_agrees_with_pareto_on_a_whole_study() -> None:

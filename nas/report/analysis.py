@@ -126,7 +126,7 @@ def analyse(records: Iterable[Record], recipe: Recipe) -> Analysis:
         ),
         front=_front(ranked, goals),
         best=tuple(_best(ranked, key) for key, _ in goals) if ranked else (),
-        comparisons=tuple(_compare(one, ranked, goals) for one in ranked if one.record.baseline),
+        comparisons=tuple(_compare(one, ranked, goals) for one in ranked if one.record.baseline and len(ranked) > 1),
         history=_history(ordered, results, goals),
     )
 

@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from nas.metric import Metric
 from nas.pareto import on_front
+from nas.report import words
 from nas.report.analysis import Analysis, Result, axis
 from nas.report.tables import anchor, reading_text, unit
 
@@ -104,8 +105,8 @@ def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
     if ring:
         traces.append(_baselines(analysis, ring, shown, x, y))
     figure = _figure(traces, _metric_axis(axis(x), shown, x), _metric_axis(axis(y), shown, y))
-    caption = f"{len(shown)} networks"
-    caption += f", {len(outside)} of them outside the limits" if outside else ""
+    caption = words.plural(len(shown), "network")
+    caption += f", and {len(outside)} outside the limits" if outside else ""
     line = f"the line joins those that no other beats in {axis(x).label} and {axis(y).label} alone, at face value"
     name = f"panel-{x}-{y}" if x.isidentifier() and y.isidentifier() else f"panel-{pairs(analysis).index((x, y))}"
     return Drawing(name, f"{axis(y).label} over {axis(x).label}", f"{caption}; {line}.", figure)
@@ -188,6 +189,9 @@ def _metric_axis(metric: Metric, shown: Sequence[Result], key: str) -> dict[str,
     settings = _axis(f"{escape(metric.label)}{shown_unit}  {arrow}")
     if metric.style in ("count", "rate"):
         settings["tickformat"] = "~s"
+    if min(values) == max(values):  # or plotly spreads rounding errors over the whole axis
+        room = 0.1 * abs(values[0]) or 1.0
+        settings["range"] = [values[0] - room, values[0] + room]
     if log:
         settings |= {"type": "log", "tickmode": "array", "tickvals": log_ticks(min(values), max(values))}
     return settings

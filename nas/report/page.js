@@ -25,16 +25,17 @@
         trace.marker.line = { ...trace.marker.line, color: own };
         trace.marker.opacity = trace.meta.role === "dominated" ? 0.75 : 1;
         trace.line = { ...trace.line, color: own };
-        trace.textfont = { color: ink, size: 12 };
+        const halo = "0 0 2px " + colour("card");
+        trace.textfont = { color: ink, size: 12, shadow: [halo, halo, halo, halo].join(", ") };
       }
       for (const bars of [trace.error_x, trace.error_y]) if (bars) bars.color = own;
     }
-    const layout = copy.layout;
+    const layout = copy.layout, family = getComputedStyle(document.body).fontFamily;
     for (const axis of [layout.xaxis, layout.yaxis]) Object.assign(axis, { gridcolor: grid, linecolor: grid });
     Object.assign(layout, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: phone ? false : "zoom", uirevision: "kept",
-      font: { color: ink, size: 13, family: getComputedStyle(document.body).fontFamily },
-      hoverlabel: { ...layout.hoverlabel, bgcolor: colour("card"), bordercolor: colour("muted"), font: { color: ink, size: 12 } },
+      font: { color: ink, size: 13, family },
+      hoverlabel: { ...layout.hoverlabel, bgcolor: colour("card"), bordercolor: colour("muted"), font: { color: ink, size: 12, family } },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: ink },
     });
     return copy;

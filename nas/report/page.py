@@ -48,7 +48,8 @@ def render(study: StudyReport, analysis: Analysis) -> str:
         ("metrics", "What the numbers mean", to_html(tables.metrics_table(analysis))),
         ("provenance", "Provenance", _provenance(study)),
     ]
-    shown = [(name, title, body) for name, title, body in sections if body]
+    silent = set() if analysis.records else {"fronts", "table", "failures"}
+    shown = [(name, title, body) for name, title, body in sections if body and name not in silent]
     return Template(_resource("page.html")).substitute(
         title=escape(f"{study.recipe.name} – nas report"),
         study=escape(study.recipe.name),
@@ -77,14 +78,17 @@ def _embedded(document: Any) -> str:
 
 
 def _findings(study: StudyReport, analysis: Analysis) -> str:
-    tiles = [(f"{analysis.counts['complete']} of {len(analysis.records)}", "trials measured")]
+    tiles = (
+        [(f"{analysis.counts['complete']} of {len(analysis.records)}", "trials measured")] if analysis.records else []
+    )
     if analysis.front:
         tied = sum(result.status == "tied" for result in analysis.front)
         tiles.append((str(len(analysis.front)), f"on the front{f', {tied} tied' if tied else ''}"))
     for best in analysis.best:
         metric = axis(best.key)
         word = "lowest" if metric.goal == "minimize" else "highest"
-        tiles.append((metric.format(best.result.values[best.key]), f"{word} {metric.label}, {best.result.name}"))
+        value = f"{metric.format(best.result.values[best.key])}{tables.unit(metric)}"
+        tiles.append((value, f"{word} {metric.label}, {best.result.name}"))
     shown = "".join(f'<div class="tile"><b>{escape(big)}</b><span>{escape(small)}</span></div>' for big, small in tiles)
     device = words.device(analysis, study.provenance)
     sentences = [*words.findings(analysis), *([f"Measured on: {device}."] if device else [])]

@@ -21,8 +21,7 @@ def findings(analysis: Analysis) -> list[str]:
     sentences += [_best(best) for best in analysis.best]
     sentences += [_comparison(comparison) for comparison in analysis.comparisons]
     sentences += [_unranked(result) for result in analysis.baselines if not result.status]
-    sentences.append(noise(analysis))
-    return sentences
+    return [*sentences, noise(analysis), *_mixed(analysis)]
 
 
 def trials(analysis: Analysis) -> str:
@@ -31,14 +30,14 @@ def trials(analysis: Analysis) -> str:
     repeats = f" ({analysis.repeats} of them the same network again)" if analysis.repeats else ""
     parts = [f"{counts['complete']} measured{repeats}"]
     parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed", "running") if counts[state]]
-    return f"{_plural(len(analysis.records), 'trial')}: {', '.join(parts)}."
+    return f"{plural(len(analysis.records), 'trial')}: {', '.join(parts)}."
 
 
 def front(analysis: Analysis) -> str:
     """How large the front is, and how much of it is certain."""
     tied = sum(result.status == "tied" for result in analysis.front)
     goals = ", ".join(f"{axis(key).label} {'↓' if goal == 'minimize' else '↑'}" for key, goal in analysis.objectives)
-    size = f"The front has {_plural(len(analysis.front), 'network')} ({goals})"
+    size = f"The front has {plural(len(analysis.front), 'network')} ({goals})"
     if not tied:
         return f"{size}."
     which = "It is" if len(analysis.front) == tied == 1 else "All of them are" if tied == len(analysis.front) else (
@@ -74,6 +73,17 @@ def device(analysis: Analysis, provenance: Mapping[str, Any]) -> str:
     return ", ".join(sorted(seen))
 
 
+def _mixed(analysis: Analysis) -> list[str]:
+    """A warning for every measured objective whose readings were not taken on one device."""
+    mixed = [
+        axis(key).label
+        for key, _ in analysis.objectives
+        if len({result.record.readings[key].conditions.get("device") for result in analysis.results
+                if key in result.record.readings}) > 1
+    ]  # fmt: skip
+    return [f"Take care: {' and '.join(mixed)} was measured on more than one device."] if mixed else []
+
+
 def _nothing(analysis: Analysis) -> str:
     wanted = " and ".join(axis(key).label for key, _ in analysis.objectives)
     return f"No network has a value for every objective ({wanted}), so there is no front."
@@ -83,7 +93,7 @@ def _best(best: Best) -> str:
     metric = axis(best.key)
     word = "Lowest" if metric.goal == "minimize" else "Highest"
     value = reading_text(metric, best.result.values[best.key], best.result.spreads.get(best.key))
-    ties = f", with {_plural(best.ties, 'other')} within noise of it" if best.ties else ""
+    ties = f", with {plural(best.ties, 'other')} within noise of it" if best.ties else ""
     return f"{word} {metric.label}: {value}{unit(metric)}, {best.result.name}{ties}."
 
 
@@ -96,7 +106,7 @@ def _comparison(comparison: Comparison) -> str:
     steps = [f"{_step(new, baseline, key)} with {new.name}" for key, new in comparison.farthest.items()]
     verb = "beats" if len(comparison.better) == 1 else "beat"
     return (
-        f"{opening}: {_plural(len(comparison.better), 'network')} {verb} it, losing nothing beyond noise. "
+        f"{opening}: {plural(len(comparison.better), 'network')} {verb} it, losing nothing beyond noise. "
         f"Farthest: {'; '.join(steps)}."
     )
 
@@ -117,5 +127,6 @@ def _unranked(result: Result) -> str:
     return f"Baseline {result.name} lacks an objective and is not compared."
 
 
-def _plural(count: int, word: str) -> str:
+def plural(count: int, word: str) -> str:
+    """The count and the word in its number."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
