@@ -10,8 +10,13 @@ class NasError(ValueError):
     """Bad input. `str(error)` says what was wrong, where and what was expected; `hint` says what to do next."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_one_line(message))
+        self.hint = _one_line(hint)
+
+
+def _one_line(text: str) -> str:
+    """A quoted value may hold line breaks and control characters: show them as \\n, \\x1b."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
