@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ class DocumentError(NasError):
 class Section(BaseModel):
     """A part of a YAML file: frozen, strict (no string for a number), and closed (no unknown key)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=Section)
@@ -44,7 +44,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
-            if isinstance(key, list | dict):
+            if not isinstance(key, Hashable):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key}' stands twice", key_node.start_mark)
@@ -62,7 +62,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "nested too deeply"
+        deep = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or deep
         raise DocumentError(f"{path}{where}: not valid YAML: {problem}") from None
     except UnicodeDecodeError:
         raise DocumentError(f"{path}: expected UTF-8 text; got something else") from None
@@ -70,6 +71,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise DocumentError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # PyYAML lets some through, such as a date of month 13
         raise DocumentError(f"{path}: not valid YAML: {error}") from None
+    except (LookupError, AttributeError):  # and `!!bool maybe`
+        raise DocumentError(f"{path}: not valid YAML: a value does not fit its tag (!!…)") from None
     if not isinstance(document, dict):
         raise DocumentError(f"{path}: expected keys and values; got {describe(document)}")
     return document
@@ -85,20 +88,26 @@ def describe(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    return "a list" if isinstance(value, list | tuple) else "a mapping" if isinstance(value, dict) else repr(value)[:60]
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    return "a mapping" if isinstance(value, dict) else repr(value)[:60]
 
 
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?")
 _EXPONENT = re.compile(r"([+-]?\d+(?:\.\d*)?)[eE]([+-]?\d+)")
 
 
 def number_hint(value: object) -> str:
-    """How to write a number that YAML 1.1 takes for a string: 25e6 → 2.5e+7 needs a dot and a sign."""
-    if isinstance(value, str) and (match := _EXPONENT.fullmatch(value.strip())):
+    """How to write a number that came as a string: YAML 1.1 reads 25e6 as one, its exponent needs a dot and a sign."""
+    text = value.strip() if isinstance(value, str) else ""
+    if match := _EXPONENT.fullmatch(text):
+        if len(text) < 20 and float(text).is_integer() and abs(float(text)) < 1e15:
+            return f"YAML reads {text} as text: write {int(float(text))}"
         mantissa, exponent = match.groups()
         dotted = mantissa if "." in mantissa else f"{mantissa}.0"
         signed = exponent if exponent[0] in "+-" else f"+{exponent}"
-        return f"YAML reads {value} as text: write {dotted}e{signed} or {float(value):.15g}"
-    return ""
+        return f"YAML reads {text} as text: write {dotted}e{signed}"
+    return f"write it without quotes: {text}" if _NUMBER.fullmatch(text) else ""
 
 
 _EXPECTED = {
@@ -107,7 +116,9 @@ _EXPECTED = {
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
-    "missing": "a value",
+    "tuple_type": "a list",
+    "model_type": "keys and values",
+    "too_short": "a list that is not empty",
 }
 
 
@@ -131,8 +142,20 @@ def _first_fault(section: type[Section], error: ValidationError, source: str) ->
         return DocumentError(f"{source}: {path}: unknown key", nearest(key, owner.model_fields))
     if fault["type"] == "missing":
         return DocumentError(f"{source}: {path}: expected a value; the key is missing")
-    expected = _EXPECTED.get(fault["type"]) or _lower(fault["msg"])
-    return DocumentError(f"{source}: {path}: expected {expected}; got {describe(got)}", number_hint(got))
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, NasError):
+        return DocumentError(f"{source}: {path}: {cause}", cause.hint)
+    same = [other for other in error.errors() if other["loc"][: len(location)] == tuple(location)]
+    expected = " or ".join(_EXPECTED.get(other["type"]) or _lower(other["msg"]) for other in same)
+    return DocumentError(f"{source}: {path}: expected {expected}; got {describe(got)}", _hint(fault))
+
+
+def _hint(fault: Any) -> str:
+    got = fault["input"]
+    if fault["type"] == "literal_error" and isinstance(got, str):
+        hint = nearest(got, re.findall(r"'([^']+)'", fault["ctx"]["expected"]))
+        return hint if hint.startswith("did you mean") else ""
+    return number_hint(got)
 
 
 def _lower(message: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from nas.document import Section, read_yaml, validate
 from nas.errors import NasError
-from nas.metric import METRICS, Limit, Objective, parse_limit, parse_objective
+from nas.metric import METRICS, Limit, Objective, metric, parse_limit, parse_objective
 from nas.resources import find
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -101,8 +101,8 @@ class Recipe(Section):
     @classmethod
     def _measurable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for key in value:
-            if key not in MEASURED:
-                raise ValueError(f"metrics that are measured, of {', '.join(MEASURED)}")
+            if metric(key).kind != "measured":
+                raise NasError(f"'{key}' is not measured by running", f"measured are: {', '.join(MEASURED)}")
         return value
 
     @field_validator("timeout", "trial_timeout")
