@@ -240,8 +240,8 @@ def _check(arch: Architecture) -> None:
     positive("head", arch.head, _MOST["channels"])
     positive("resolution", arch.resolution, _MOST["resolution"])
     positive("classes", arch.classes, _MOST["classes"])
-    if not arch.stages:
-        raise ArchitectureError("stages: expected at least one stage; got none")
+    if not isinstance(arch.stages, tuple) or not arch.stages:
+        raise ArchitectureError(f"stages: expected a tuple of at least one stage; got {arch.stages!r}")
     for index, stage in enumerate(arch.stages, 1):
         _check_stage(stage, f"stage {index}")
         positive(f"stage {index} channels", stage.channels, _MOST["channels"])
@@ -254,9 +254,11 @@ def _check(arch: Architecture) -> None:
 
 
 def _check_stage(stage: Stage, where: str) -> None:
-    if stage.kernel not in (1, 3, 5, 7, 9, 11):
+    if not isinstance(stage.op, Op):
+        raise ArchitectureError(f"{where} op: expected one of nas.Op; got {stage.op!r}")
+    if type(stage.kernel) is not int or stage.kernel not in (1, 3, 5, 7, 9, 11):
         raise ArchitectureError(f"{where} kernel: expected an odd number from 1 to 11; got {stage.kernel!r}")
-    if stage.stride not in (1, 2):
+    if type(stage.stride) is not int or stage.stride not in (1, 2):
         raise ArchitectureError(f"{where} stride: expected 1 or 2; got {stage.stride!r}")
     if not 0 < stage.expand <= 64:
         raise ArchitectureError(f"{where} expand: expected a number above 0, at most 64; got {stage.expand!r}")
@@ -266,6 +268,7 @@ def _check_stage(stage: Stage, where: str) -> None:
 
 _STAGE = re.compile(r"([mf])(\d*\.?\d+(?:e-?\d+)?)k(\d+)s(\d+)c(\d+)n(\d+)(?:se(\d*\.?\d+(?:e-?\d+)?))?")
 _OPS = {op.letter: op for op in Op}
+_LONGEST_TOKEN = 100
 _ACTIVATIONS = {activation.value for activation in Activation}
 _SCALARS = {"r": "resolution", "s": "stem", "h": "head", "y": "classes"}
 
@@ -278,16 +281,16 @@ def parse(text: str) -> Architecture:
     """
     stages: list[Stage] = []
     values: dict[str, int] = {}
-    activation = Activation.SILU
+    activation: Activation | None = None
     for token in text.split():
-        if match := _STAGE.fullmatch(token):
+        if len(token) <= _LONGEST_TOKEN and (match := _STAGE.fullmatch(token)):
             letter, expand, kernel, stride, channels, layers, se = match.groups()
             stages.append(
                 Stage(_OPS[letter], int(kernel), int(stride), int(channels), int(layers), float(expand), float(se or 0))
             )
-        elif token in _ACTIVATIONS:
+        elif token in _ACTIVATIONS and activation is None:
             activation = Activation(token)
-        elif (scalar := re.fullmatch(r"([rshy])(\d+)", token)) and _SCALARS[scalar[1]] not in values:
+        elif (scalar := re.fullmatch(r"([rshy])(\d{1,9})", token)) and _SCALARS[scalar[1]] not in values:
             values[_SCALARS[scalar[1]]] = int(scalar[2])
         else:
             raise ArchitectureError(
@@ -301,4 +304,4 @@ def parse(text: str) -> Architecture:
             f"notation: '{text[:60]}' has no {wanted}",
             "a network reads like: r224 s32 m1k3s1c16n1se0.25 m6k3s2c24n2se0.25 h1280",
         )
-    return Architecture(stages=tuple(stages), activation=activation, **values)
+    return Architecture(stages=tuple(stages), activation=activation or Activation.SILU, **values)
