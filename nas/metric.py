@@ -105,6 +105,12 @@ def parse_number(text: str) -> float:
     return float(match[1]) * _LETTER[match[2]]
 
 
+def _exact(value: float, digits: int) -> str:
+    """A text that reads back to exactly this number, of at most so many digits where they suffice: 4e+08, -0.07."""
+    text = f"{value:.{digits}g}"
+    return text if float(text) == value else repr(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """One thing to optimize: a metric, or the papers' scalar reward, a product of powers of metrics.
@@ -122,7 +128,7 @@ class Objective:
         if self.is_metric:
             return self.factors[0][0]
         return "*".join(
-            name if (reference, exponent) == (1.0, 1.0) else f"({name}/{reference:g})^{exponent:g}"
+            name if (reference, exponent) == (1.0, 1.0) else f"({name}/{_exact(reference, 6)})^{_exact(exponent, 6)}"
             for name, reference, exponent in self.factors
         )
 
@@ -194,7 +200,7 @@ class Limit:
         return (value - self.bound) / scale if self.relation == "<=" else (self.bound - value) / scale
 
     def __str__(self) -> str:
-        return f"{self.key}{self.relation}{self.bound:.12g}"
+        return f"{self.key}{self.relation}{_exact(self.bound, 12)}"
 
 
 def parse_limit(text: str) -> Limit:
