@@ -20,15 +20,23 @@ def names(folder: str) -> list[str]:
     return sorted(path.stem for path in shipped(folder).glob("*.yaml"))
 
 
+def is_file(path: Path) -> bool:
+    """Whether `path` is a file; no name is too long or too odd to ask."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def find(reference: str, folder: str, what: str) -> Path:
     """The user's file `reference` (with or without .yaml), else the shipped file of that name in `folder`.
 
     Raises: NasError with the nearest names when there is neither.
     """
     for candidate in (Path(reference), Path(f"{reference}.yaml")):
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
-    if "/" not in reference and (shipped(folder) / f"{reference}.yaml").is_file():
+    if "/" not in reference and is_file(shipped(folder) / f"{reference}.yaml"):
         return shipped(folder) / f"{reference}.yaml"
     if reference.endswith((".yaml", ".yml")) or "/" in reference:
         raise NasError(f"{reference}: no such file", f"give a file, or one of: {', '.join(names(folder))}")

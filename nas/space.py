@@ -15,9 +15,9 @@ from typing import Any, Literal
 from nas.arch import Activation, Architecture, ArchitectureError, Op, Stage, parse, plain
 from nas.cells import ByOp, Cell, Choice, Open, Trial, Value, parse_cell
 from nas.cost import cost
-from nas.document import DocumentError, describe, digest, read_yaml
+from nas.document import DocumentError, describe, digest, number_hint, read_yaml
 from nas.errors import NasError, nearest
-from nas.resources import find, names
+from nas.resources import find, is_file, names
 
 SCALARS: dict[str, type] = {"resolution": int, "stem": int, "head": int, "classes": int, "activation": str}
 STAGE: dict[str, type] = {
@@ -243,7 +243,9 @@ def parse_space(document: Mapping[str, Any], source: str) -> SearchSpace:
         stages.append(_parse_row(row, STAGE, f"{source}: stages[{number}]."))
     eps = document.get("norm_eps", 1e-3)
     if not isinstance(eps, float) or not 0 < eps < 1:
-        raise DocumentError(f"{source}: norm_eps: expected a number between 0 and 1; got {describe(eps)}")
+        raise DocumentError(
+            f"{source}: norm_eps: expected a number between 0 and 1; got {describe(eps)}", number_hint(eps)
+        )
     name, origin = (str(document.get(key, "")) for key in ("name", "source"))
     published = document.get("published", [])
     if not isinstance(published, list) or not all(isinstance(item, str) for item in published):
@@ -315,8 +317,8 @@ def load_architecture(reference: str) -> Architecture:
 
     Raises: NasError in one line, also for a file with open cells (that is a search space).
     """
-    if " " in reference.strip():
-        return parse(reference.strip())
+    if len(reference.split()) > 1 and not (reference.endswith((".yaml", ".yml")) or is_file(Path(reference))):
+        return parse(reference)
     path = find(reference, "search_spaces/baselines", "architecture")
     space = parse_space({"name": path.stem, **read_yaml(path)}, path.name if path.is_absolute() else str(path))
     if space.cells:
@@ -336,23 +338,23 @@ def baselines() -> list[str]:
 def dump_architecture(arch: Architecture, name: str = "", source: str = "") -> str:
     """YAML of `arch` as a closed table; `load_architecture` reads it back."""
     lines = [f"# {line}" for line in source.splitlines()]
-    lines += [f"name: {json.dumps(name)}"] if name else []
+    lines += [f"name: {json.dumps(name, ensure_ascii=False)}"] if name else []
     lines += [f"resolution: {arch.resolution}", f"stem: {arch.stem}", "stages:"]
     for stage in arch.stages:
         row = f"op: {stage.op.value}, kernel: {stage.kernel}, stride: {stage.stride}, channels: {stage.channels}"
-        lines.append(f"  - {{{row}, layers: {stage.layers}, expand: {plain(stage.expand)}, se: {plain(stage.se)}}}")
+        lines.append(f"  - {{{row}, layers: {stage.layers}, expand: {_number(stage.expand)}, se: {_number(stage.se)}}}")
     lines.append(f"head: {arch.head}")
     if arch.classes != 1000:
         lines.append(f"classes: {arch.classes}")
     if arch.activation is not Activation.SILU:
         lines.append(f"activation: {arch.activation.value}")
     if arch.norm_eps != 1e-3:
-        lines.append(f"norm_eps: {_dotted(arch.norm_eps)}")
+        lines.append(f"norm_eps: {_number(arch.norm_eps)}")
     return "\n".join(lines) + "\n"
 
 
-def _dotted(value: float) -> str:
-    """A float as YAML 1.1 reads one: 1.0e-05, with a dot."""
-    text = repr(value)
+def _number(value: float) -> str:
+    """A number as YAML 1.1 reads one: 1.0e-05, with a dot."""
+    text = plain(value)
     mantissa, e, exponent = text.partition("e")
     return text if "." in mantissa or not e else f"{mantissa}.0e{exponent}"
