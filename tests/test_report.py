@@ -191,6 +191,7 @@ def test_a_report_is_complete_and_the_same_every_time(tmp_path: Path) -> None:
     for result in analyse(study().records, recipe()).front:
         written = first / "architectures" / f"trial-{result.record.trial:04d}.yaml"
         assert str(load_architecture(str(written))) == result.record.arch
+    assert "texttt" not in (first / "tables" / "front.tex").read_text()  # a notation is wider than a page
     page = (first / "report.html").read_text()
     assert "showSendToCloud: false" in page
     assert not re.search(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?(?:https?:)?//", page)

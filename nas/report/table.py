@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Literal
 
@@ -48,6 +48,13 @@ def text(value: object) -> Cell:
     if value is None or value == "":
         return Cell("–")
     return Cell(str(value), value if isinstance(value, int | float) else str(value))
+
+
+def narrow(table: Table) -> Table:
+    """The table without its code columns, which no page of paper is wide enough for."""
+    kept = [place for place, column in enumerate(table.columns) if column.kind != "code"]
+    columns = tuple(table.columns[place] for place in kept)
+    return replace(table, columns=columns, rows=tuple(tuple(row[place] for place in kept) for row in table.rows))
 
 
 def to_csv(table: Table) -> str:

@@ -14,10 +14,14 @@ from nas.record import write_records
 from nas.report import tables, words
 from nas.report.analysis import Analysis, Result, analyse
 from nas.report.study import StudyReport
-from nas.report.table import Table, markdown, to_csv, to_latex, to_markdown
+from nas.report.table import Table, markdown, narrow, to_csv, to_latex, to_markdown
 from nas.space import dump_architecture
 
-WRITERS: dict[str, Callable[[Table], str]] = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
+WRITERS: dict[str, Callable[[Table], str]] = {
+    "md": to_markdown,
+    "csv": to_csv,
+    "tex": lambda table: to_latex(narrow(table)),
+}
 
 
 class ReportError(NasError):
