@@ -1,0 +1,94 @@
+"""A folder of pictures in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`, or just `CLASS/*.jpg`."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from PIL import Image
+
+from nas.data.images import decode_all, square
+from nas.data.source import DataError, Request
+from nas.data.split import Data, resident
+from nas.data.stream import Streamed
+
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff", ".gif"}
+LARGEST_RESIDENT = 2**30  # bytes of decoded images; a larger folder is streamed from disk
+HELD_SHARE = 5  # one image in so many is held out where the folder does not say
+HINT = "expected PATH/train/CLASS/*.jpg and PATH/val/CLASS/*.jpg, or PATH/CLASS/*.jpg"
+
+Sample = tuple[Path, int]
+
+
+def load_folder(request: Request) -> Data:
+    """Images of a folder: decoded onto the device if they fit in `LARGEST_RESIDENT` bytes, else streamed."""
+    root = Path(request.argument).expanduser()
+    if not request.argument or not root.is_dir():
+        raise DataError(f"data 'folder:{request.argument}': no such folder", HINT)
+    classes, train, held = _listed(root, request.seed)
+    name = f"folder:{request.argument}"
+    size = (len(train) + len(held)) * 3 * request.resolution**2
+    if size > LARGEST_RESIDENT:
+        streams = [Streamed(tuple(samples), request.resolution) for samples in (train, held)]
+        return Data(name, len(classes), request.resolution, streams[0], streams[1])
+    (x, y, lost), (held_x, held_y, held_lost) = (_decoded(part, request.resolution) for part in (train, held))
+    if not len(y) or not len(held_y):
+        raise DataError(f"data '{name}': no {'held-out' if len(y) else 'training'} image can be read", HINT)
+    splits = resident((x, y), (held_x, held_y), request.device, (lost, held_lost))
+    return Data(name, len(classes), request.resolution, *splits)
+
+
+def _listed(root: Path, seed: int) -> tuple[list[str], list[Sample], list[Sample]]:
+    """Class names, training samples and held-out samples."""
+    held_root = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
+    if (root / "train").is_dir() and held_root is not None:
+        classes = _classes(root / "train")
+        unknown = sorted(set(_classes(held_root)) - set(classes))
+        if unknown:
+            raise DataError(f"data 'folder:{root}': class '{unknown[0]}' of {held_root.name}/ is not in train/", HINT)
+        train, held = _samples(root / "train", classes), _samples(held_root, classes)
+    else:
+        classes = _classes(root)
+        train, held = _split(_samples(root, classes), seed)
+    for part, what in ((train, "training"), (held, "held-out")):
+        if len(classes) < 2 or not part:
+            found = f"{len(classes)} classes" if len(classes) < 2 else f"no {what} images"
+            raise DataError(f"data 'folder:{root}': found {found}", HINT)
+    return classes, train, held
+
+
+def _classes(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _samples(folder: Path, classes: list[str]) -> list[Sample]:
+    return [
+        (path, number)
+        for number, name in enumerate(classes)
+        for path in sorted((folder / name).rglob("*"))
+        if path.suffix.lower() in PICTURES
+    ]
+
+
+def _split(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """A fifth of every class held out, drawn from the seed."""
+    train: list[Sample] = []
+    held: list[Sample] = []
+    by_class: dict[int, list[Sample]] = {}
+    for sample in samples:
+        by_class.setdefault(sample[1], []).append(sample)
+    for members in by_class.values():
+        random.Random(seed).shuffle(members)
+        cut = max(1, len(members) // HELD_SHARE) if len(members) > 1 else 0
+        held += members[:cut]
+        train += members[cut:]
+    return train, held
+
+
+def _decoded(samples: list[Sample], resolution: int):  # type: ignore[no-untyped-def]
+    def read(index: int):  # type: ignore[no-untyped-def]
+        path, label = samples[index]
+        with Image.open(path) as image:
+            return square(image, resolution), label
+
+    return decode_all(len(samples), read)

@@ -1,0 +1,203 @@
+"""Formula-driven images: every class is an iterated function system (Kataoka et al. 2020, arXiv:2101.08515).
+
+A class is a handful of affine maps. Its attractor is drawn by a stratified chaos game: many points at once, at each
+step shuffled and cut into one group a map, sized by the map's area. An image is the attractor of jittered maps, turned,
+mirrored, scaled, sheared and shifted, in colours of its own over a background of its own: only the shape tells the
+class. Points live in the unit square, so one seed draws the same pictures at every resolution, finer where there are
+more pixels. numpy, one class a thread: no result depends on the number of threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nas.data.cache import cached
+from nas.data.source import DataError, Request
+from nas.data.split import Data, resident
+
+LARGEST_SIDE = 512  # pixels
+_BURN_IN = 12  # steps after which a point lies on the attractor to within a pixel
+_CHAINS = 512  # points moved at once, an image
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Fractals:
+    """What to draw. Another value draws another set; `version` counts changes of the drawing itself."""
+
+    classes: int = 16
+    train: int = 300  # images a class
+    held: int = 60  # images a class, held out
+    maps: int = 4  # affine maps a class
+    jitter: float = 0.08  # relative, of every coefficient of every map, drawn for each image
+    points: int = 8  # points a pixel
+    least_fill: float = 0.18  # share of 32 × 32 cells that a class must touch
+    colour: float = 0.3  # 0: white on the background; 1: any colour
+    clutter: float = 0.3  # brightest background, of white
+    shear: float = 0.25
+    shift: float = 0.15  # of the side, at most
+    version: int = 2
+
+
+def load_fractals(request: Request) -> Data:
+    """The built-in data set, drawn once for each seed and resolution and then read from the cache."""
+    spec = Fractals() if not request.argument else replace(Fractals(), classes=_class_count(request.argument))
+    if request.resolution > LARGEST_SIDE:
+        raise DataError(f"data 'fractals': {request.resolution} px is too fine", f"at most {LARGEST_SIDE} px are drawn")
+    key = hashlib.sha256(repr((spec, request.resolution, request.seed)).encode()).hexdigest()[:16]
+    found = cached(f"fractals-{key}", lambda: draw(spec, request.resolution, request.seed))
+    labels = torch.arange(spec.classes)[:, None]
+    pairs = [
+        (found[part].flatten(0, 1), labels.expand(-1, found[part].shape[1]).flatten()) for part in ("train", "held")
+    ]
+    return Data("fractals", spec.classes, request.resolution, *resident(pairs[0], pairs[1], request.device))
+
+
+def _class_count(argument: str) -> int:
+    if not argument.isdecimal() or not 2 <= int(argument) <= 1000:
+        raise DataError(f"data 'fractals:{argument}': expected 2 to 1000 classes", "write fractals, or fractals:64")
+    return int(argument)
+
+
+def draw(spec: Fractals, resolution: int, seed: int) -> dict[str, Tensor]:
+    """`train` and `held`, each (classes, images, 3, R, R) uint8."""
+    systems = draw_systems(spec, np.random.default_rng(seed))
+
+    def one(number: int) -> NDArray[np.uint8]:
+        return draw_class(
+            spec, systems[number], spec.train + spec.held, resolution, np.random.default_rng((seed, number + 1))
+        )
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        pictures = torch.from_numpy(np.stack(list(pool.map(one, range(spec.classes)))))
+    return {"train": pictures[:, : spec.train].contiguous(), "held": pictures[:, spec.train :].contiguous()}
+
+
+def draw_systems(spec: Fractals, generator: np.random.Generator) -> Floats:
+    """(classes, maps, 2, 3) affine maps x → A x + b, whose attractors fill enough of their frame."""
+    found: list[Floats] = []
+    while len(found) < spec.classes:
+        maps = _candidate(spec.maps, generator)
+        if _fill(maps, generator) >= spec.least_fill:
+            found.append(maps)
+    return np.stack(found)
+
+
+def _candidate(maps: int, generator: np.random.Generator) -> Floats:
+    """(maps, 2, 3): rotation · signed stretch · rotation, contracting by construction, and a shift."""
+    first = generator.uniform(0.35, 0.85, maps)
+    second = first * generator.uniform(0.35, 1.0, maps) * generator.choice((-1.0, 1.0), maps)
+    stretch = np.stack((first, second), -1)[:, :, None] * np.eye(2)
+    turn, twist = (_rotation(generator.uniform(-np.pi, np.pi, maps)) for _ in range(2))
+    shift = generator.uniform(-1, 1, (maps, 2, 1))
+    return np.concatenate((turn @ stretch @ twist, shift), -1).astype(np.float32)
+
+
+def _rotation(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack((np.stack((cos, -sin), -1), np.stack((sin, cos), -1)), -2)
+
+
+def _fill(maps: Floats, generator: np.random.Generator) -> float:
+    """Share of a 32 × 32 grid over the attractor's frame that holds a point."""
+    x, y, _ = _walk(maps[None], np.zeros((1, len(maps)), np.float32), 8, generator)
+    cells = [np.clip((_framed(axis) + 0.5) * 32, 0, 31).astype(np.int64) for axis in (x, y)]
+    return len(np.unique(cells[0] * 32 + cells[1])) / 1024
+
+
+def _walk(maps: Floats, hues: Floats, steps: int, generator: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """x, y and hue, each (images, steps · chains): points of each attractor, and the colour their address mixes.
+
+    `maps` (images, maps, 2, 3) are jittered copies of one class, `hues` (images, maps). A point's hue is the mean of
+    its last map's and its former hue, as in the flame algorithm, so that colour shows the attractor's parts.
+    """
+    images = len(maps)
+    area = np.abs(maps[0, :, 0, 0] * maps[0, :, 1, 1] - maps[0, :, 0, 1] * maps[0, :, 1, 0]) + 0.01
+    cuts = np.round(np.cumsum(area / area.sum()) * _CHAINS).astype(int).tolist()
+    old = np.zeros((3, images, _CHAINS), np.float32)
+    out = np.empty((3, images, steps, _CHAINS), np.float32)
+    for step in range(_BURN_IN + steps):
+        order = generator.permutation(_CHAINS)
+        new = np.empty_like(old)
+        start = 0
+        for number, stop in enumerate(cuts):
+            x, y, hue = old[:, :, order[start:stop]]
+            (a, b, e), (c, d, f) = maps[:, number, :, :, None].transpose(1, 2, 0, 3)
+            new[0, :, start:stop] = a * x + b * y + e
+            new[1, :, start:stop] = c * x + d * y + f
+            new[2, :, start:stop] = (hue + hues[:, number, None]) / 2
+            start = stop
+        old = new
+        if step >= _BURN_IN:
+            out[:, :, step - _BURN_IN] = old
+    flat = out.reshape(3, images, -1)
+    return flat[0], flat[1], flat[2]
+
+
+def _framed(axis: Floats) -> Floats:
+    """Coordinates (images, n), each image's moved and scaled so that two deviations reach ±1/2."""
+    return (axis - axis.mean(1, keepdims=True)) / (4 * axis.std(1, keepdims=True) + 1e-6)
+
+
+def draw_class(
+    spec: Fractals, maps: Floats, images: int, resolution: int, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """(images, 3, R, R) pictures of one class, the attractor of `maps` (maps, 2, 3)."""
+
+    def uniform(low: float, high: float, *shape: int) -> Floats:
+        return generator.uniform(low, high, (images, *shape)).astype(np.float32)
+
+    jittered = maps * uniform(1 - spec.jitter, 1 + spec.jitter, *maps.shape)
+    hues, palette = uniform(0, 1, len(maps)), 1 - spec.colour * uniform(0, 1, 2, 3)
+    coarse = uniform(0, spec.clutter, 3, 4, 4)
+    pose, place = _poses(spec, images, generator), uniform(-spec.shift, spec.shift, 2, 1) + 0.5
+    steps = max(4, spec.points * resolution**2 // _CHAINS)
+    x, y, hue = _walk(jittered, hues, steps, generator)
+    x, y = _framed(x), _framed(y)
+    shown = [pose[:, row, :1] * x + pose[:, row, 1:] * y + place[:, row] for row in range(2)]
+    return _ink(shown[0], shown[1], hue, palette, _smooth(coarse, resolution))
+
+
+def _poses(spec: Fractals, images: int, generator: np.random.Generator) -> Floats:
+    """(images, 2, 2): any turn, either hand, 0.6 to 1 times the size, a little shear."""
+    turn = _rotation(generator.uniform(-np.pi, np.pi, images))
+    slant = np.tile(np.eye(2), (images, 1, 1))
+    slant[:, 0, 1] = generator.uniform(-spec.shear, spec.shear, images)
+    slant[:, :, 0] *= generator.choice((-1.0, 1.0), (images, 1))
+    return (turn @ slant * generator.uniform(0.6, 1.0, (images, 1, 1))).astype(np.float32)
+
+
+def _smooth(coarse: Floats, resolution: int) -> Floats:
+    """(N, 3, 4, 4) → (N, 3, R, R), bilinear."""
+    at = np.linspace(0, 3, resolution)
+    weight = np.clip(1 - np.abs(at[:, None] - np.arange(4)), 0, 1).astype(np.float32)  # (R, 4)
+    grown: Floats = weight @ coarse @ weight.T
+    return grown
+
+
+def _ink(x: Floats, y: Floats, hue: Floats, palette: Floats, back: Floats) -> NDArray[np.uint8]:
+    """Points (N, n) of the unit square as pixels (N, 3, R, R): opacity grows with the logarithm of their number."""
+    side = back.shape[-1]
+    picture = np.empty(back.shape, np.uint8)
+    for number in range(len(x)):
+        column, row = (x[number] * side).astype(np.int32), (y[number] * side).astype(np.int32)
+        inside = (x[number] >= 0) & (y[number] >= 0) & (column < side) & (row < side)
+        cell = (row * side + column)[inside]
+        count = np.bincount(cell, minlength=side * side).astype(np.float32)
+        tint = np.bincount(cell, hue[number][inside], side * side).astype(np.float32) / np.maximum(count, 1)
+        density = np.log1p(count)
+        density = np.sqrt(density / max(float(density.max()), 1e-6)).reshape(side, side)
+        low, high = palette[number, 0, :, None], palette[number, 1, :, None]
+        ink = (low + (high - low) * tint).reshape(3, side, side)
+        mixed = back[number] + (ink - back[number]) * density
+        picture[number] = np.round(np.clip(mixed, 0, 1) * 255)
+    return picture

@@ -1,0 +1,58 @@
+"""Data sets that torchvision reads from a local root. Nothing is ever downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torchvision import datasets
+
+from nas.data.images import decode_all, square
+from nas.data.source import DataError, Request, Source
+from nas.data.split import Data, resident
+
+# name → (torchvision's class, arguments of its train split, of its held-out split)
+VISION: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
+    "cifar10": (datasets.CIFAR10, {"train": True}, {"train": False}),
+    "cifar100": (datasets.CIFAR100, {"train": True}, {"train": False}),
+    "mnist": (datasets.MNIST, {"train": True}, {"train": False}),
+    "fashion-mnist": (datasets.FashionMNIST, {"train": True}, {"train": False}),
+    "svhn": (datasets.SVHN, {"split": "train"}, {"split": "test"}),
+    "stl10": (datasets.STL10, {"split": "train"}, {"split": "test"}),
+    "flowers102": (datasets.Flowers102, {"split": "train"}, {"split": "test"}),
+    "pets": (datasets.OxfordIIITPet, {"split": "trainval"}, {"split": "test"}),
+    "food101": (datasets.Food101, {"split": "train"}, {"split": "test"}),
+}
+
+
+def load_vision(name: str) -> Source:
+    """The source of torchvision's data set `name`; its argument is the root folder, `data` when left out."""
+    reader, train, held = VISION[name]
+
+    def load(request: Request) -> Data:
+        root = request.argument or "data"
+        try:
+            sets = [reader(root, download=False, **split) for split in (train, held)]
+        except (RuntimeError, OSError, ValueError, ImportError) as error:
+            raise DataError(
+                f"data '{name}': not found under {root}: {str(error).splitlines()[0]}",
+                f"download it there first, or name its folder: {name}:ROOT",
+            ) from None
+        decoded = [decode_all(len(part), _reader(part, request.resolution)) for part in sets]
+        for images, _, _ in decoded:
+            if not len(images):
+                raise DataError(f"data '{name}': no image under {root} can be read")
+        classes = 1 + max(int(labels.max()) for _, labels, _ in decoded)
+        pairs = [(images, labels) for images, labels, _ in decoded]
+        splits = resident(pairs[0], pairs[1], request.device, (decoded[0][2], decoded[1][2]))
+        return Data(name, classes, request.resolution, *splits)
+
+    return load
+
+
+def _reader(part: Any, resolution: int) -> Callable[[int], tuple[Any, int]]:
+    def read(index: int) -> tuple[Any, int]:
+        image, label = part[index]
+        return square(image, resolution), int(label)
+
+    return read

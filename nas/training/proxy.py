@@ -1,0 +1,38 @@
+"""The network that stands in for an architecture in a short training, and how it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch import nn
+
+from nas.arch import Architecture
+from nas.nets import Network, build
+from nas.nets.blocks import Block
+from nas.recipe import Training
+from nas.scaling import scale
+
+
+def proxy(arch: Architecture, training: Training, classes: int) -> Architecture:
+    """`arch` at the recipe's width and resolution, for data of `classes`: what `top1_pct` trains in its stead.
+
+    Raises: ArchitectureError where the recipe's resolution is below the network's total stride.
+    """
+    scaled = scale(arch, width=training.width)
+    return dataclasses.replace(scaled, resolution=training.resolution, classes=classes)
+
+
+def build_for_training(arch: Architecture, training: Training) -> Network:
+    """`arch` as a module with the recipe's regularisation, freshly initialised from torch's global seed."""
+    net = build(arch, dropout=training.dropout, drop_path=training.drop_path)
+    if training.zero_init:
+        zero_init_shortcuts(net)
+    return net
+
+
+def zero_init_shortcuts(net: nn.Module) -> None:
+    """Set the last norm scale of every residual block to 0, so that each starts as the identity (arXiv:1706.02677)."""
+    for block in net.modules():
+        if isinstance(block, Block) and block.residual:
+            norms = [module for module in block.body.modules() if isinstance(module, nn.BatchNorm2d)]
+            nn.init.zeros_(norms[-1].weight)
