@@ -34,23 +34,28 @@ app.add_typer(studies)
 _EVERYWHERE = {"--debug", "--no-color", "-q", "--quiet", "-v", "--verbose"}
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from nas import __version__
+
+        print(f"nas {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def nas(  # noqa: PLR0913
+def nas(  # noqa: PLR0913, PLR0917
     context: typer.Context,
     config: Annotated[str, typer.Option(help="Settings file; otherwise nas.toml or [tool.nas] here.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No messages, only results. Anywhere.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More messages. Anywhere on the line.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours, as NO_COLOR=1. Anywhere.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. Anywhere on the line.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Search and scale efficient convolutional networks, measured on your machine."""
-    del quiet, verbose, no_color, debug  # read by `main` wherever they stand
-    if version:
-        from nas import __version__
-
-        print(f"nas {__version__}")
-        raise typer.Exit
+    del quiet, verbose, no_color, debug, version  # read by `main` and `_print_version`
     context.default_map = load_settings(config)
 
 

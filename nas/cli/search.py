@@ -75,48 +75,46 @@ def search(  # noqa: PLR0913, PLR0917
     overrides |= {"objectives": objective, "limits": limit}
     if space is None and recipe is None and study is None:
         raise NasError("search what?", "nas search --space efficientnetv2   (nas spaces lists them)")
-    chosen = pick_device(device)
-    plan = _plan(space, recipe, study, storage, chosen, overrides, data, workers, out)
+    chosen, found = _recipe_and_space(space, recipe, study, storage, device)
+    given = {key: value for key, value in overrides.items() if value not in (None, [])}
+    given |= {"name": study or (chosen.name if space is None else found.name)}
+    given |= {"budget": None} if "limits" in given else {}
+    if data is not None:
+        given["training"] = {**chosen.training.model_dump(mode="json"), "data": data}
+    whole = _settle(chosen, given, found)
+    command = shlex.join(["nas", *sys.argv[1:]])
+    plan = _Plan(whole, found, storage, pick_device(device), workers, out or Path("runs") / whole.name, command)
     if dry_run:
         _print_plan(plan, json_output)
         return
     raise typer.Exit(_run(plan, json_output))
 
 
-def _plan(  # noqa: PLR0913, PLR0917
-    space: str | None,
-    recipe: str | None,
-    study: str | None,
-    storage: str,
-    device: str,
-    overrides: dict[str, Any],
-    data: str | None,
-    workers: int,
-    out: Path | None,
-) -> _Plan:
-    from nas.document import validate
-    from nas.recipe import Recipe, load_recipe
+def _recipe_and_space(
+    space: str | None, recipe: str | None, study: str | None, storage: str, device: str
+) -> tuple[Recipe, SearchSpace]:
+    """What to search by which recipe: the ones named, the default for the device, or those of a stored study."""
+    from nas.recipe import load_recipe
     from nas.space import load_space
+
+    if space is None and recipe is None:
+        return _stored(storage, str(study))
+    named = load_recipe(recipe) if recipe else None
+    found = load_space(space or named.space if named else str(space))
+    if named is None:
+        named = load_recipe("default-gpu" if pick_device(device).startswith("cuda") else "default-cpu")
+    return named.model_copy(update={"space": found.name}), found
+
+
+def _settle(recipe: Recipe, given: dict[str, Any], space: SearchSpace) -> Recipe:
+    """The whole recipe, validated with what the command line gave, its limits possible in this space."""
+    from nas.document import validate
+    from nas.recipe import Recipe
     from nas.study.lifecycle import check_limits, resolve
 
-    given = {key: value for key, value in overrides.items() if value not in (None, [])}
-    if space is None and recipe is None:
-        loaded, found = _stored(storage, str(study))
-    else:
-        loaded = load_recipe(recipe or f"default-{device.partition(':')[0].replace('cuda', 'gpu')}")
-        found = load_space(space or loaded.space)
-        given["space"] = found.name
-        given["name"] = study or (loaded.name if recipe else found.name)
-        if "limits" in given:
-            given["budget"] = None
-    document = loaded.model_dump(mode="json")
-    document |= given
-    if data is not None:
-        document["training"] = {**document["training"], "data": data}
-    whole = resolve(validate(Recipe, document, "search"), found)
-    check_limits(found, whole.parsed_limits)
-    folder = out or Path("runs") / whole.name
-    return _Plan(whole, found, storage, device, workers, folder, shlex.join(["nas", *sys.argv[1:]]))
+    whole = resolve(validate(Recipe, {**recipe.model_dump(mode="json"), **given}, "search"), space)
+    check_limits(space, whole.parsed_limits)
+    return whole
 
 
 def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
@@ -139,9 +137,9 @@ def _run(plan: _Plan, json_output: bool) -> int:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     baselines = resolve_baselines(plan.recipe, plan.space)
     make_sampler(plan.recipe.sampler, plan.space, 0)  # a grid too large is refused before anything is written
-    _check_data(plan)
     logs = _make_folder(plan.out / "logs")
     with driver_lock(plan.storage):
+        _check_data(plan)
         storage = open_storage(plan.storage, create=True)
         facts = environment(plan.device)
         opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)

@@ -26,15 +26,14 @@ def list_studies(storage: Storage = DEFAULT_STORAGE, json_output: Json = False) 
     from nas.study.storage import open_storage, open_study, recipe_of, records, study_names
 
     opened = open_storage(storage)
-    rows = []
+    rows: list[dict[str, object]] = []
     for name in study_names(opened):
         study = open_study(opened, name)
         found, recipe = records(study), recipe_of(study)
         analysis = analyse(found, recipe)
         last = max((record.started for record in found), default="")
-        rows.append(
-            {"study": name, "space": recipe.space, **analysis.counts, "front": len(analysis.front), "last": last}
-        )
+        states: dict[str, object] = {state: count for state, count in analysis.counts.items()}  # noqa: C416
+        rows.append({"study": name, "space": recipe.space} | states | {"front": len(analysis.front), "last": last})
     if json_output:
         console.show_json({"storage": storage, "studies": rows})
         return

@@ -8,11 +8,12 @@ import os
 import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
@@ -52,8 +53,9 @@ def open_storage(url: str, *, create: bool = False) -> RDBStorage:
         raise StudyError(
             f"storage {url}: no driver: {error}", "install it, for example pip install psycopg2-binary"
         ) from None
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
+        cause = error.__cause__ or error
+        reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
         raise StudyError(
             f"storage {_masked(url)}: cannot be reached: {reason}", "check the URL and the server"
         ) from None
@@ -89,9 +91,15 @@ def _masked(url: str) -> str:
         return url
 
 
+def _check_place(path: Path, url: str) -> None:
+    if path.is_dir():
+        raise StudyError(f"storage {url}: {path} is a folder; expected a file")
+    if not path.parent.is_dir():
+        raise StudyError(f"storage {url}: there is no folder {path.parent}", "make it first, or name another file")
+
+
 def _check_sqlite(path: Path, url: str, create: bool) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise StudyError(f"storage {url}: {path.parent if not path.is_dir() else path} is not a place for a file")
+    _check_place(path, url)
     if not path.exists():
         if not create:
             raise StudyError(
@@ -102,13 +110,32 @@ def _check_sqlite(path: Path, url: str, create: bool) -> None:
         except OSError as error:
             raise StudyError(f"storage {url}: cannot be written: {error.strerror}") from None
     try:
-        head = path.open("rb").read(16)
+        with path.open("rb") as file:
+            head = file.read(100)
     except OSError as error:
         raise StudyError(f"storage {url}: cannot be read: {error.strerror}") from None
-    if head and head != b"SQLite format 3\x00":
+    if head:
+        _check_content(path, url, head)
+
+
+def _check_content(path: Path, url: str, head: bytes) -> None:
+    """A file that is damaged, or someone else's, is refused before anything is written into it."""
+    if head[:16] != b"SQLite format 3\x00":
         raise StudyError(
             f"storage {url}: {path} is not a SQLite database", "name another file; this one is left as it is"
         )
+    page = int.from_bytes(head[16:18], "big")
+    whole = int.from_bytes(head[28:32], "big") * (65_536 if page == 1 else page)  # sqlite.org/fileformat2.html, 1.3
+    damaged = StudyError(f"storage {url}: {path} is damaged or cut short", "restore a copy; this one is left as it is")
+    if len(head) < 100 or path.stat().st_size < whole:
+        raise damaged
+    try:
+        with closing(_connect(path, write=False)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        raise damaged from None
+    if tables and "studies" not in tables:
+        raise StudyError(f"storage {url}: {path} holds something else", "name another file; this one is left as it is")
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
@@ -129,6 +156,7 @@ def driver_lock(url: str) -> Iterator[None]:
     if path is None:
         yield
         return
+    _check_place(path, url)
     with path.with_name(path.name + ".lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

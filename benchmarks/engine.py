@@ -1,0 +1,168 @@
+"""What a trial costs besides measuring: our engine against a bare Optuna ask/tell loop, trial by trial in one run.
+
+Both sides have the same sampler, space, objectives, limits and kind of storage (SQLite, WAL, synchronous=NORMAL), each
+a file of its own filled with the same number of random trials. They take turns: while our engine waits for the result
+of a trial, the bare loop does one of its own. Measuring costs nothing here. Usage: python benchmarks/engine.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from nas.arch import parse
+from nas.cost import cost
+from nas.environment import versions
+from nas.recipe import Recipe
+from nas.space import SearchSpace, load_space
+from nas.study.engine import Search
+from nas.study.executor import Result, Spec
+from nas.study.lifecycle import open_or_create
+from nas.study.samplers import make_sampler
+from nas.study.storage import open_storage
+
+SPACE = load_space("efficientnetv2")
+LIMITS = ("flops<=1e12", "params<=1e12")  # met by all: every trial is told with its values
+
+
+def readings(notation: str) -> dict[str, float]:
+    spent = cost(parse(notation))
+    return {
+        "flops": float(spent.flops),
+        "top1_pct": 100 * spent.params / (spent.params + 2e7),
+        "train_images_per_s": 1e10 / spent.activations,
+    }
+
+
+@dataclass
+class Bare:
+    """The loop a user of Optuna would write."""
+
+    study: optuna.Study
+    space: SearchSpace = SPACE
+
+    def step(self) -> None:
+        trial = self.study.ask()
+        values = readings(str(self.space.suggest(trial)))
+        for limit in LIMITS:
+            trial.set_constraint(limit, -1.0)
+        self.study.tell(trial, [values["top1_pct"], values["flops"], values["train_images_per_s"]])
+
+
+@dataclass
+class Clock:
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Clock:
+        return cls(time.perf_counter(), time.process_time())
+
+    def since(self, start: Clock) -> tuple[float, float]:
+        return 1e3 * (self.wall - start.wall), 1e3 * (self.cpu - start.cpu)
+
+
+@dataclass
+class TurnTaking:
+    """An executor that answers at once, and lets the bare loop take its turn before it does."""
+
+    bare: Bare
+    ours: list[tuple[float, float]] = field(default_factory=list)
+    theirs: list[tuple[float, float]] = field(default_factory=list)
+    pending: Spec | None = None
+    last: Clock = field(default_factory=Clock.now)
+
+    @property
+    def capacity(self) -> int:
+        return 0 if self.pending else 1
+
+    def submit(self, spec: Spec) -> None:
+        self.pending = spec
+
+    def wait(self, timeout: float) -> list[Result]:
+        assert self.pending is not None
+        spec, self.pending = self.pending, None
+        before = Clock.now()
+        self.ours.append(before.since(self.last))
+        answer = {key: {"value": value} for key, value in readings(spec.architecture).items()}
+        start = Clock.now()
+        self.bare.step()
+        end = Clock.now()
+        self.theirs.append(end.since(start))
+        self.last = Clock.now()
+        return [Result(spec.job, answer)]
+
+    def cancel(self, job: int, reason: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def prepare(folder: Path, finished: int) -> tuple[Recipe, Any, Any]:
+    """Both studies with `finished` random trials."""
+    recipe = Recipe(
+        name="ours", space="efficientnetv2", trials=finished, sampler="random", limits=LIMITS, measure=("top1_pct",)
+    )
+    ours = open_storage(f"sqlite:///{folder}/ours.db", create=True)
+    bare = open_storage(f"sqlite:///{folder}/bare.db", create=True)
+    study = open_or_create(ours, recipe, SPACE, "cpu", "", {}).study
+    goals = [objective.goal for objective in recipe.parsed_objectives]
+    other = optuna.create_study(
+        study_name="bare", storage=bare, directions=goals, sampler=make_sampler("random", SPACE, 0)
+    )
+    Search(study, recipe, SPACE, TurnTaking(Bare(other)), "cpu").run()
+    return recipe, study, other
+
+
+def compare(folder: Path, sampler: str, finished: int, steps: int) -> dict[str, Any]:
+    folder.mkdir()
+    recipe, study, other = prepare(folder, finished)
+    study.sampler, other.sampler = make_sampler(sampler, SPACE, 1), make_sampler(sampler, SPACE, 1)
+    more = recipe.model_copy(update={"trials": finished + steps + 1})
+    executor = TurnTaking(Bare(other))
+    Search(study, more, SPACE, executor, "cpu").run()
+    row: dict[str, Any] = {"sampler": sampler, "finished": finished, "trials": steps}
+    for column, name in enumerate(("wall", "cpu")):
+        ours = [pair[column] for pair in executor.ours[1:]]  # the first includes the start-up
+        bare = [pair[column] for pair in executor.theirs[1:]]
+        ratios = sorted(a / b for a, b in zip(ours, bare, strict=True))
+        row[f"{name}_ms_ours"] = round(statistics.median(ours), 2)
+        row[f"{name}_ms_bare"] = round(statistics.median(bare), 2)
+        row[f"{name}_ratio"] = round(sum(ours) / sum(bare), 3)
+        row[f"{name}_ratio_of_pairs"] = [round(ratios[len(ratios) * q // 100], 3) for q in (5, 50, 95)]
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--finished", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--samplers", nargs="+", default=["random", "tpe", "nsga2"])
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "engine.json")
+    options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rows = []
+    print("| sampler | finished trials | ours, ms | bare, ms | ratio, wall | ratio, CPU |\n|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as scratch:
+        for sampler in options.samplers:
+            for finished in options.finished:
+                row = compare(Path(scratch) / f"{sampler}-{finished}", sampler, finished, options.trials)
+                rows.append(row)
+                print(
+                    f"| {sampler} | {finished:,} | {row['wall_ms_ours']} | {row['wall_ms_bare']} "
+                    f"| {row['wall_ratio']} | {row['cpu_ratio']} |",
+                    flush=True,
+                )
+    options.output.parent.mkdir(exist_ok=True)
+    options.output.write_text(json.dumps({"versions": versions(), "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What every executor keeps: one result a job, garbage and deaths are errors, a dead worker is replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nas.arch import Architecture
+from nas.space import load_space
+from nas.study.executor import Executor, ExecutorError, LocalExecutor, Result, Spec
+
+SETTINGS = {"measure": ["top1_pct"], "device": "cpu"}
+Start = Callable[[str, int], Executor]
+
+
+@pytest.fixture(params=["local"])
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    """Starts an executor of each kind for `tests.workers:NAME`, and closes it."""
+    opened: list[Executor] = []
+
+    def make(evaluate: str, workers: int = 1) -> Executor:
+        executor = LocalExecutor(workers, tmp_path, evaluate=f"tests.workers:{evaluate}")
+        opened.append(executor)
+        return executor
+
+    yield make
+    for executor in opened:
+        executor.close()
+
+
+def networks(count: int) -> list[Architecture]:
+    return list(load_space("efficientnet").samples(count))
+
+
+def spec(job: int, arch: Architecture) -> Spec:
+    return Spec(str(arch), SETTINGS, 0, job)
+
+
+def results(executor: Executor, count: int, seconds: float = 60) -> list[Result]:
+    found: list[Result] = []
+    deadline = time.monotonic() + seconds
+    while len(found) < count and time.monotonic() < deadline:
+        found += executor.wait(0.2)
+    assert len(found) == count
+    return found
+
+
+def test_every_job_has_one_result(start: Start) -> None:
+    executor = start("quick", 2)
+    archs = networks(6)
+    found: dict[int, Result] = {}
+    waiting = list(enumerate(archs))
+    while len(found) < len(archs):
+        while waiting and executor.capacity:
+            executor.submit(spec(*waiting.pop(0)))
+        for result in executor.wait(0.2):
+            assert result.job not in found
+            found[result.job] = result
+    assert executor.capacity == 2
+    assert all(not result.error and result.readings["top1_pct"]["value"] > 0 for result in found.values())
+
+
+def test_it_waits_no_longer_than_asked(start: Start) -> None:
+    assert list(start("hang", 1).wait(0.0)) == []
+
+
+def test_what_measured_code_prints_is_no_result(start: Start) -> None:
+    executor = start("chatty")
+    executor.submit(spec(1, networks(1)[0]))
+    (result,) = results(executor, 1)
+    assert not result.error
+    assert result.readings["top1_pct"]["value"] > 0
+
+
+def test_nan_is_an_error_and_the_worker_goes_on(start: Start) -> None:
+    executor = start("not_a_number")
+    for job in (1, 2):
+        executor.submit(spec(job, networks(1)[0]))
+        (result,) = results(executor, 1)
+        assert result.error
+        assert not result.lost
+
+
+def test_cancel_ends_a_job_with_its_reason(start: Start) -> None:
+    executor = start("hang")
+    executor.submit(spec(7, networks(1)[0]))
+    executor.cancel(7, "too long")
+    (result,) = results(executor, 1)
+    assert (result.job, result.error, result.lost) == (7, "too long", True)
+    assert executor.capacity == 1
+
+
+def test_a_killed_worker_is_one_error_and_is_replaced(start: Start) -> None:
+    executor = start("pid")
+    executor.submit(spec(1, networks(1)[0]))
+    pid = int(results(executor, 1)[0].readings["top1_pct"]["value"])
+    os.kill(pid, signal.SIGKILL)  # while idle: nobody's job
+    time.sleep(0.2)
+    assert list(executor.wait(0.5)) == []
+    executor.submit(spec(2, networks(1)[0]))
+    (result,) = results(executor, 1)
+    assert int(result.readings["top1_pct"]["value"]) != pid
+
+
+def test_workers_that_cannot_start_end_the_search_and_not_the_patience(tmp_path: Path) -> None:
+    executor = LocalExecutor(1, tmp_path, evaluate="tests.workers:no_such_function")
+    with pytest.raises(ExecutorError, match="do not start"):
+        results(executor, 1)
+    executor.close()
+    assert "no_such_function" in (tmp_path / "worker-0.log").read_text()
+
+
+def test_a_worker_does_not_outlive_its_driver(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom nas.study.executor import LocalExecutor, Spec\n"
+        f"e = LocalExecutor(1, Path({str(tmp_path)!r}), evaluate='tests.workers:hang')\n"
+        f"e.submit(Spec({str(networks(1)[0])!r}, {SETTINGS!r}, 0, 1))\n"
+        "print(next(iter(e._workers.values())).process.pid, flush=True)\ntime.sleep(2)\nos.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=Path.cwd())
+    worker = int(done.stdout)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
+        state = Path(f"/proc/{worker}/stat").read_text().split(")")[1].split()[0]
+        if state == "Z":
+            break
+        time.sleep(0.3)
+    else:
+        assert not Path(f"/proc/{worker}").exists()
