@@ -31,7 +31,7 @@ class Op(StrEnum):
         return self.value[0]
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The block's name as the papers print it."""
         return {"mbconv": "MBConv", "fused_mbconv": "Fused-MBConv"}[self.value]
 

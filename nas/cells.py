@@ -73,7 +73,7 @@ class ByOp:
         return {op.value: value for op, value in self.by_op}
 
     def __str__(self) -> str:
-        return ", ".join(f"{op.title} {value}" for op, value in self.by_op)
+        return ", ".join(f"{op.label} {value}" for op, value in self.by_op)
 
 
 Open = Choice | Range

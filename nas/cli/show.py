@@ -56,7 +56,7 @@ def operator(stage: Stage) -> str:
     from nas.arch import plain
 
     se = f", SE{plain(stage.se)}" if stage.se else ""
-    return f"{stage.op.title}{plain(stage.expand)}, k{stage.kernel}×{stage.kernel}{se}"
+    return f"{stage.op.label}{plain(stage.expand)}, k{stage.kernel}×{stage.kernel}{se}"
 
 
 def _print(name: str, arch: Architecture) -> None:

@@ -189,7 +189,7 @@ def stage_table(arch: Architecture, name: str = "stages") -> Table:
     rows: list[tuple[Any, ...]] = [("stem", "Conv", 3, 2, arch.stem, 1, None, None, first.size, first.cost)]
     for row, stage in zip(stages, arch.stages, strict=True):
         numbers = (stage.kernel, stage.stride, stage.channels, stage.layers, stage.expand, stage.se or None)
-        rows.append((row.name, stage.op.title, *numbers, row.size, row.cost))
+        rows.append((row.name, stage.op.label, *numbers, row.size, row.cost))
     rows.append(("head", "Conv, pooling, linear", 1, 1, arch.head, 1, None, None, last.size, last.cost))
     rows.append(("whole", *[""] * 7, arch.resolution, cost(arch)))
     cells = tuple(
