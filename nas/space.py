@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from bisect import bisect_left, bisect_right
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from nas.arch import Activation, Architecture, ArchitectureError, Op, Stage, parse, plain
 from nas.cells import ByOp, Cell, Choice, Open, Trial, Value, parse_cell
@@ -338,7 +339,7 @@ def baselines() -> list[str]:
 def dump_architecture(arch: Architecture, name: str = "", source: str = "") -> str:
     """YAML of `arch` as a closed table; `load_architecture` reads it back."""
     lines = [f"# {line}" for line in source.splitlines()]
-    lines += [f"name: {json.dumps(name, ensure_ascii=False)}"] if name else []
+    lines += [yaml.safe_dump({"name": name}, allow_unicode=True, width=math.inf).rstrip("\n")] if name else []
     lines += [f"resolution: {arch.resolution}", f"stem: {arch.stem}", "stages:"]
     for stage in arch.stages:
         row = f"op: {stage.op.value}, kernel: {stage.kernel}, stride: {stage.stride}, channels: {stage.channels}"

@@ -1,0 +1,52 @@
+"""Random architectures, small enough to build and run by the dozen."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from nas import Activation, Architecture, Op, Stage
+
+EXPANDS = (0.5, 1, 1.5, 2, 2.7, 3, 4, 6)
+RATIOS = (0, 0.04, 0.25, 0.5, 1)
+
+stages = st.builds(
+    Stage,
+    op=st.sampled_from(Op),
+    kernel=st.sampled_from((3, 5, 7)),
+    stride=st.sampled_from((1, 2)),
+    channels=st.integers(1, 24),
+    layers=st.integers(1, 3),
+    expand=st.sampled_from(EXPANDS),
+    se=st.sampled_from(RATIOS),
+)
+
+
+@st.composite
+def architectures(draw: st.DrawFn) -> Architecture:
+    """Odd resolutions, widths that are no multiple of 8, SE anywhere, at most four stages."""
+    rows = draw(st.lists(stages, min_size=1, max_size=4))
+    least = 2 * 2 ** sum(stage.stride == 2 for stage in rows)
+    return Architecture(
+        stem=draw(st.integers(1, 24)),
+        stages=tuple(rows),
+        head=draw(st.integers(1, 48)),
+        resolution=draw(st.integers(max(least, 8), 65)),
+        classes=draw(st.sampled_from((2, 10, 1000))),
+        activation=draw(st.sampled_from(Activation)),
+        norm_eps=draw(st.sampled_from((1e-3, 1e-5))),
+    )
+
+
+ratios = st.floats(0, 1, allow_subnormal=False)
+expansions = st.floats(0, 64, exclude_min=True, allow_subnormal=False)
+
+
+@st.composite
+def odd_architectures(draw: st.DrawFn) -> Architecture:
+    """Values that a file or a notation must carry exactly, whether or not anyone would build them."""
+    arch = draw(architectures())
+    rows = [
+        Stage(row.op, row.kernel, row.stride, row.channels, row.layers, draw(expansions), draw(ratios))
+        for row in arch.stages
+    ]
+    return Architecture(arch.stem, tuple(rows), arch.head, arch.resolution, arch.classes, arch.activation)
