@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
+from math import comb, sqrt
 
 from nas.meters.clock import Clock, Step
 
@@ -50,6 +50,8 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float]:
 @lru_cache(maxsize=4096)
 def _rank(count: int) -> int:
     """Largest r with P(Binomial(count, ½) < r) ≤ 2.5 %: the r-th smallest and r-th largest hold the median."""
+    if count > 100:  # the normal approximation: within one rank of exact, and free at 10,000 samples
+        return int((count + 1 - 1.959964 * sqrt(count)) / 2)
     tail, rank = 0, 0
     while rank < count:
         tail += comb(count, rank)
