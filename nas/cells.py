@@ -99,8 +99,8 @@ def _value(raw: Any, kind: type, where: str) -> Value:
     accepted = (int, float) if kind is float else kind
     if not isinstance(raw, accepted) or isinstance(raw, bool):
         raise DocumentError(f"{where}: expected {expected}; got {describe(raw)}", number_hint(raw))
-    value: Value = raw
-    return value
+    value: Any = raw
+    return value  # type: ignore[no-any-return]
 
 
 def _parse_range(raw: Mapping[str, Any], kind: type, where: str) -> Range:

@@ -34,7 +34,7 @@ class Result:
 
     @property
     def point(self) -> Point:
-        return Point(self.values, self.spreads)
+        return Point(self.values, self.spreads, feasible=all(excess <= 0 for excess in self.record.excess.values()))
 
     def noise(self, other: Result, key: str) -> float:
         """The difference in `key` below which the two are tied: the larger of both spreads."""
