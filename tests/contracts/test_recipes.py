@@ -1,0 +1,87 @@
+"""What every shipped study recipe keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+import nas
+from nas.recipe import MEASURED, Recipe, load_recipe
+from nas.resources import names
+from nas.scaling import scale
+from nas.space import load_space
+from nas.study.lifecycle import check_limits, resolve, resolve_baselines
+from nas.study.worker import evaluate
+
+RECIPES = names("studies")
+
+
+def test_a_default_ships_for_each_kind_of_device() -> None:
+    assert {"default-cpu", "default-gpu"} <= set(RECIPES)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_says_what_it_asks_and_is_called_what_its_file_is(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.question.endswith("?")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_round_trips_as_a_study_stores_it(name: str) -> None:
+    recipe = load_recipe(name)
+    stored = recipe.model_dump_json()
+    assert Recipe.model_validate_json(stored) == recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("space_name", names("search_spaces"))
+def test_recipe_resolves_over_every_space(name: str, space_name: str) -> None:
+    space = load_space(space_name)
+    recipe = resolve(load_recipe(name, space=space_name), space)
+    assert "published" not in recipe.baselines
+    assert recipe.budget is None
+    assert resolve(recipe, space) == recipe, "what is resolved stays so"
+    networks = resolve_baselines(recipe, space)
+    assert set(space.published) <= set(networks)
+    check_limits(space, recipe.parsed_limits)
+    yardstick = nas.cost(nas.load_architecture(space.published[0]))
+    assert all(limit.excess(getattr(yardstick, limit.key)) <= 0 for limit in recipe.parsed_limits)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Threads of several test runs on few cores wait for each other longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_runs_one_trial_at_32_px(name: str, one_thread: None) -> None:
+    """Every metric of the recipe, on a CPU: sizes shrunk, the digits in place of the recipe's images."""
+    recipe = load_recipe(name)
+    member = load_space(recipe.space).extreme("flops")
+    shrunk = dataclasses.replace(scale(member, width=0.1), resolution=32)
+    timing = {"batch": 2, "time_cap": 1.0, "tolerance": 0.5, "precision": "fp32", "resolution_scale": 1.0}
+    training = {"data": "digits", "resolution": 32, "epochs": 1, "width": 1.0, "precision": "fp32"}
+    settings: dict[str, Any] = {
+        "measure": list(recipe.measured),
+        "timing": {**recipe.timing.model_dump(mode="json"), **timing},
+        "training": {**recipe.training.model_dump(mode="json"), **training},
+        "device": "cpu",
+    }
+    readings = evaluate(str(shrunk), settings, 0)
+    assert readings["flops"]["value"] == nas.cost(shrunk).flops
+    assert set(recipe.measured) <= set(MEASURED)
+    assert set(recipe.measured) <= set(readings)
+    for key in recipe.measured:
+        assert readings[key]["value"] > 0
+        assert readings[key]["conditions"]["device"]
+    assert readings["top1_pct"]["value"] <= 100
