@@ -62,7 +62,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_runs_one_trial_at_32_px(name: str, one_thread: None) -> None:
     """Every metric of the recipe, on a CPU: sizes shrunk, the digits in place of the recipe's images."""
