@@ -161,7 +161,7 @@ class Objective:
         return self.key
 
 
-_FACTOR = re.compile(r"\(?\s*(\w+)\s*(?:/\s*([^)^*\s]+))?\s*\)?\s*(?:\^\s*([+-]?[\d.]+))?")
+_FACTOR = re.compile(r"\(?\s*(\w+)\s*(?:/\s*([^)^*\s]+))?\s*\)?\s*(?:\^\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?))?")
 
 
 def parse_objective(text: str) -> Objective:
