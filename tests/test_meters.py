@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import logging
@@ -17,6 +18,7 @@ from nas.cost import cost
 from nas.errors import NasError
 from nas.meters import METERS, Bench, FlopsMismatchError, UnmeasurableError, measure
 from nas.meters.batch import CPU_FLOPS, back_off, first_batch, is_out_of_memory
+from nas.meters.clock import CudaClock
 from nas.meters.flops import flops, hold_against_closed_form
 from nas.meters.median import FEWEST, WINDOW, median_interval, time_steps
 from nas.meters.memory import LiveStorages
@@ -344,11 +346,52 @@ def test_gpu_defaults_are_bf16_and_channels_last() -> None:
     assert first_batch(Bench(ARCH, Timing(largest_batch=200), torch.device("cuda")))[0] == 128
 
 
+class FakeEvent:
+    """A device event on a clock that steps advance."""
+
+    clock = 0.0
+
+    def __init__(self, enable_timing: bool = False) -> None:
+        assert enable_timing
+
+    def record(self) -> None:
+        self.at = FakeEvent.clock
+
+    def synchronize(self) -> None:
+        pass
+
+    def elapsed_time(self, other: FakeEvent) -> float:
+        return 1e3 * (other.at - self.at)  # milliseconds, as CUDA's
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_gpu_clock_reads_seconds_between_events(alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[object] = []
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "synchronize", waits.append)
+    monkeypatch.setattr(torch.cuda, "device", contextlib.nullcontext)
+    lengths = iter([9.0, 1.0, 2.0, 3.0, 4.0])
+
+    def step() -> None:
+        FakeEvent.clock += next(lengths)
+
+    seconds = CudaClock(torch.device("cuda"), alone=alone).time(step, 3)
+    assert seconds == pytest.approx([9.0, 1.0, 2.0] if alone else [1.0, 2.0, 3.0])  # in a row, the first is not timed
+    assert len(waits) == (3 if alone else 0)
+
+
+def test_memory_on_a_cpu_is_that_of_eager_steps_and_says_so() -> None:
+    reading = measure(ARCH, ["peak_memory_mib"], Timing(batch=2, compile=True), device="cpu", seed=0)
+    assert reading["peak_memory_mib"].conditions["compile"] is False
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("key", METERS)
 def test_every_meter_reads_a_gpu(key: str) -> None:
+    timing = Timing(largest_batch=8, time_cap=3)
+    measure(ARCH, [key], timing, device="cuda", seed=0)  # libraries allocate their workspaces once, and keep them
     before = torch.cuda.memory_allocated()
-    reading = measure(ARCH, [key], Timing(largest_batch=8, time_cap=3), device="cuda", seed=0)[key]
+    reading = measure(ARCH, [key], timing, device="cuda", seed=0)[key]
     assert reading.value > 0
     assert torch.cuda.memory_allocated() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,10 @@ class Bench:
         if self.timing.memory_format == "auto":
             return "channels_last" if self.on_gpu else "contiguous"
         return self.timing.memory_format
+
+    def eager(self) -> Bench:
+        """The same bench without torch.compile."""
+        return replace(self, timing=self.timing.model_copy(update={"compile": False}))
 
     def ready(self, net: nn.Module, *, train: bool) -> nn.Module:
         """A copy of `net` on the device, in its memory format and mode; `net` itself is never run."""
@@ -92,7 +96,10 @@ def as_found(bench: Bench, *, threads: int | None = None) -> Iterator[None]:
             if wanted:
                 torch.set_num_threads(wanted)
             torch.backends.cudnn.benchmark = bench.on_gpu  # shapes are fixed: let cuDNN choose, before counting
-            torch.manual_seed(bench.seed)
+            torch.default_generator.manual_seed(bench.seed)  # torch.manual_seed would seed every GPU as well
+            if bench.on_gpu:
+                with torch.cuda.device(bench.device):
+                    torch.cuda.manual_seed(bench.seed)
             yield
         finally:
             torch.set_num_threads(found[0])
