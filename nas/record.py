@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, get_args
 
 from nas.errors import NasError
 
 SCHEMA = 1
 _ALWAYS = ("study", "trial", "state", "arch", "id")  # the other fields of a record are left out where empty
 State = Literal["complete", "infeasible", "failed", "running"]
+_KINDS: dict[str, type | UnionType] = {"study": str, "trial": int | None, "arch": str, "id": str, "baseline": str}
 
 
 class RecordError(NasError):
@@ -37,6 +39,8 @@ class Reading:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Reading:
+        if isinstance(document["value"], bool) or not isinstance(document["value"], int | float):
+            raise RecordError(f"reading: expected a number; got {document['value']!r}")
         return cls(
             document["value"],
             document.get("spread"),
@@ -100,9 +104,17 @@ class Record:
         fields.setdefault("trial", None)
         try:
             fields["readings"] = {key: Reading.from_json(value) for key, value in document["readings"].items()}
-            return cls(**fields)
+            record = cls(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"record lacks a field: {error}") from None
+        if record.state not in get_args(State):
+            raise RecordError(f"record: unknown state {record.state!r}", f"known: {', '.join(get_args(State))}")
+        for name, kind in _KINDS.items():
+            if not isinstance(getattr(record, name), kind):
+                raise RecordError(
+                    f"record: {name}: expected {getattr(kind, '__name__', kind)}; got {getattr(record, name)!r}"
+                )
+        return record
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
@@ -118,7 +130,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a JSON-lines file. Raises: RecordError with file and line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: cannot be read: {error}") from None
     for number, line in enumerate(lines, 1):
@@ -126,5 +138,5 @@ def read_records(path: Path) -> Iterator[Record]:
             continue
         try:
             yield Record.from_json(json.loads(line))
-        except (json.JSONDecodeError, RecordError) as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(f"{path}:{number}: {error}", getattr(error, "hint", "")) from None
