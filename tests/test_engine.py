@@ -148,26 +148,47 @@ def tiny_space(tmp_path: Path) -> SearchSpace:
 
 def test_the_same_network_is_measured_once_and_its_readings_reused(tmp_path: Path) -> None:
     executor = Inline()
-    recipe = make_recipe(baselines=[], trials=12)
+    recipe = make_recipe(baselines=[], trials=6)
     search = open_search(tmp_path, recipe, executor, tiny_space(tmp_path))
-    search.run()
+    assert search.run() == "done"
     found = records(search.study)
-    assert len(found) == 12
-    assert len(executor.specs) == len({record.id for record in found}) <= 6
-    first = {}
+    assert len(executor.specs) == len({record.id for record in found}) == 6  # all there are, each once
+    first: dict[str, Record] = {}
     for record in found:
         if record.reused is not None:
             assert record.readings == first[record.id].readings
             assert record.reused == first[record.id].trial
         first.setdefault(record.id, record)
+    assert any(record.reused is not None for record in found)
+    assert open_search(tmp_path, recipe, executor, tiny_space(tmp_path)).done == 6
+
+
+def test_a_small_space_ends_when_everything_was_tried(tmp_path: Path) -> None:
+    executor = Inline()
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=50), executor, tiny_space(tmp_path))
+    assert search.run() == "exhausted"
+    assert len(executor.specs) == 6
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_sampler_that_comes_back_costs_no_measurement_and_gets_a_neighbour(tmp_path: Path, sampler: str) -> None:
+    executor = Inline()
+    search = open_search(tmp_path, make_recipe(sampler=sampler, trials=80, seed=2), executor)
+    search.run()
+    assert len(executor.specs) == len({spec.architecture for spec in executor.specs}) == 80
+    trials = search.study.get_trials()
+    for trial in trials:
+        if "neighbour_of" in trial.user_attrs:
+            origin = trials[trial.user_attrs["neighbour_of"]]
+            assert 1 <= sum(trial.params[key] != origin.params[key] for key in origin.params) <= 5
 
 
 def test_a_network_in_flight_is_not_measured_beside_itself(tmp_path: Path) -> None:
     executor = Inline(width=4)
-    search = open_search(tmp_path, make_recipe(baselines=[], trials=12), executor, tiny_space(tmp_path))
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=6), executor, tiny_space(tmp_path))
     search.run()
-    assert len(records(search.study)) == 12
-    assert len(executor.specs) == len({spec.architecture for spec in executor.specs})
+    assert len(executor.specs) == len({spec.architecture for spec in executor.specs}) == 6
+    assert not [trial for trial in search.study.get_trials() if trial.state is TrialState.RUNNING]
 
 
 def test_a_grid_ends_when_everything_was_tried(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ One driver owns the study. Workers get a spec and return readings; they never se
 
 from __future__ import annotations
 
+import itertools
 import math
+import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import optuna
@@ -26,7 +29,9 @@ from nas.study.storage import record_of, records
 
 Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
 GRACE = 8.0  # seconds that running trials get to finish after an interrupt
-_MOST_FREE = 5_000  # trials over a limit in a row after which the search gives up
+_MOST_FREE = 5_000  # trials in a row that are over a limit, or known, after which the search gives up
+_MOST_ATTEMPTS = 100  # draws for a neighbour that is new
+_SMALL = 4096  # settings up to which a space is counted out
 _TICK = 0.25
 _INTERRUPTED = "interrupted"
 
@@ -76,6 +81,7 @@ class Search:
         self._measured: dict[str, Record] = {}  # by architecture id
         self._retried: set[int] = set()
         self._failed: set[int] = set()
+        self._tried: set[str] = set()
         self._jobs: dict[int, _Job] = {}
         self._submitted = 0
         self._free = 0
@@ -87,12 +93,13 @@ class Search:
 
     @property
     def done(self) -> int:
-        """Trials of the recipe's total that have ended and will not be repeated; those over a limit are free."""
-        return self.counts["complete"] + len(self._failed - self._retried)
+        """Networks of the recipe's total: measured, or failed for good. Reuses and those over a limit are free."""
+        return self.counts["complete"] - self.reused + len(self._failed - self._retried)
 
     @property
     def running(self) -> int:
-        return sum(len(job.trials) for job in self._jobs.values())
+        """Networks being measured for the total; a baseline outside the space is none of it."""
+        return sum(bool(job.trials) for job in self._jobs.values())
 
     def run(self) -> Stopped:
         """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set."""
@@ -166,21 +173,55 @@ class Search:
             record = self._record(arch, trial.number, trial.user_attrs, "infeasible")
             self._tell(trial, replace(record, excess=excess))
             return True
-        self._free = 0
         waiting = next((job for job in self._jobs.values() if job.arch == arch), None)
-        if arch.id in self._measured:
-            self._tell_reading(trial, arch, self._measured[arch.id])
-        elif waiting:
-            waiting.trials.append(trial)
-        else:
-            self._submit(arch, [trial], trial.user_attrs.get("baseline", ""))
+        if arch.id in self._measured or waiting:
+            self._free += 1
+            self._enqueue_neighbour(trial)
+            if waiting:
+                waiting.trials.append(trial)
+            else:
+                self._tell_reading(trial, arch, self._measured[arch.id])
+            return True
+        self._free = 0
+        self._submit(arch, [trial], trial.user_attrs.get("baseline", ""))
         return True
+
+    def _enqueue_neighbour(self, trial: Trial) -> None:
+        """After a network that is known already, try one that differs from it in a cell or a few.
+
+        Samplers over discrete cells come back to their best networks: TPE suggested a known one every second time at
+        400 trials of 28 cells. Telling it the same readings again would only draw it there more.
+        """
+        if isinstance(self.study.sampler, optuna.samplers.GridSampler):
+            return
+        taken = {*self._measured, *(job.arch.id for job in self._jobs.values())}
+        generator = random.Random(f"{self.recipe.seed} {trial.number}")
+        cells = list(self.space.cells.items())
+        for attempt in range(_MOST_ATTEMPTS):
+            changed = generator.sample(cells, min(len(cells), 1 + attempt // 20))
+            settings = {**trial.params, **{name: generator.choice(cell.values) for name, cell in changed}}
+            arch = self.space.decode(settings)
+            if arch.id not in taken and all(value <= 0 for value in self._excess(asdict(cost(arch))).values()):
+                self.study.enqueue_trial(settings, user_attrs={"neighbour_of": trial.number})
+                return
 
     def _exhausted(self) -> bool:
         sampler = self.study.sampler
         if isinstance(sampler, optuna.samplers.GridSampler) and sampler.is_exhausted(self.study):
             return True
-        return self._free >= _MOST_FREE
+        return self._free >= (_MOST_FREE if self._members is None else 10 * len(self._members)) or (
+            self._members is not None and self._members <= self._tried
+        )
+
+    @cached_property
+    def _members(self) -> frozenset[str] | None:
+        """Ids of all networks of a small space that are within the limits in closed form; None for a large one."""
+        if self.space.size > _SMALL:
+            return None
+        names, cells = list(self.space.cells), list(self.space.cells.values())
+        options = itertools.product(*(cell.values for cell in cells))
+        archs = (self.space.decode(dict(zip(names, values, strict=True))) for values in options)
+        return frozenset(a.id for a in archs if all(x <= 0 for x in self._excess(asdict(cost(a))).values()))
 
     def _submit(self, arch: Architecture, trials: list[Trial], baseline: str) -> None:
         repeats = self.recipe.baseline_repeats if baseline else 1
@@ -249,7 +290,6 @@ class Search:
 
     def _tell_reading(self, trial: Trial, arch: Architecture, known: Record) -> None:
         """Tell a trial of a network that was measured before: its readings, and whose they are."""
-        self.reused += 1
         record = self._record(arch, trial.number, trial.user_attrs, "complete")
         record = replace(record, readings=known.readings, excess=known.excess, environment=known.environment)
         self._tell(trial, replace(record, reused=known.trial))
@@ -274,6 +314,8 @@ class Search:
                 self.front.add({item.key: item.value(record.values) for item in self.objectives})
         if record.trial is not None:
             self.counts[record.state] += 1
+            self.reused += record.reused is not None and record.state == "complete"
+            self._tried.add(record.id)
             if record.state == "failed":
                 self._failed.add(record.trial)
         if self.listener:
