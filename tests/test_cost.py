@@ -23,6 +23,12 @@ def test_a_network_counted_by_hand() -> None:
     assert nas.cost(arch) == stem + block + head
 
 
+def test_later_blocks_of_a_stage_keep_width_and_map() -> None:
+    first, _ = block_cost(Block(Op.MBCONV, 3, 2, 4, 6, 2, 0.5), 5)
+    later, _ = block_cost(Block(Op.MBCONV, 3, 1, 6, 6, 2, 0.5), 3)
+    assert nas.by_stage(nas.parse("r9 s4 m2k3s2c6n3se0.5 h10"))[1].cost == first + later + later
+
+
 def test_counts_are_ints() -> None:
     spent = nas.cost(nas.load_architecture("efficientnetv2-s"))
     assert {type(spent.params), type(spent.flops), type(spent.activations)} == {int}
