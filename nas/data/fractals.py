@@ -2,9 +2,9 @@
 
 A class is a handful of affine maps. Its attractor is drawn by a stratified chaos game: many points at once, at each
 step shuffled and cut into one group a map, sized by the map's area. An image is the attractor of jittered maps, turned,
-mirrored, scaled, sheared and shifted, in colours of its own over a background of its own: only the shape tells the
-class. Points live in the unit square, so one seed draws the same pictures at every resolution, finer where there are
-more pixels. numpy, one class a thread: no result depends on the number of threads.
+scaled, sheared and shifted, in colours of its own over a background of its own: only the shape tells the class. Points
+live in the unit square, so one seed draws the same pictures at every resolution, finer where there are more pixels.
+numpy, one class a thread: no result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -34,17 +34,19 @@ Floats = NDArray[np.float32]
 class Fractals:
     """What to draw. Another value draws another set; `version` counts changes of the drawing itself."""
 
-    classes: int = 16
-    train: int = 300  # images a class
-    held: int = 60  # images a class, held out
+    classes: int = 64
+    train: int = 80  # images a class
+    held: int = 32  # images a class, held out
     maps: int = 4  # affine maps a class
     jitter: float = 0.08  # relative, of every coefficient of every map, drawn for each image
     points: int = 8  # points a pixel
     least_fill: float = 0.18  # share of 32 × 32 cells that a class must touch
     colour: float = 0.3  # 0: white on the background; 1: any colour
     clutter: float = 0.3  # brightest background, of white
+    turn: float = 20.0  # degrees either way, at most; of all variation the hardest to learn in few steps
     shear: float = 0.25
-    shift: float = 0.15  # of the side, at most
+    shift: float = 0.1  # of the side, at most
+    smallest: float = 0.6  # of its full size; the largest is 1
     version: int = 2
 
 
@@ -139,13 +141,14 @@ def _walk(maps: Floats, hues: Floats, steps: int, generator: np.random.Generator
         old = new
         if step >= _BURN_IN:
             out[:, :, step - _BURN_IN] = old
-    flat = out.reshape(3, images, -1)
-    return flat[0], flat[1], flat[2]
+    x, y, hue = out.reshape(3, images, -1)
+    return x, y, hue
 
 
 def _framed(axis: Floats) -> Floats:
     """Coordinates (images, n), each image's moved and scaled so that two deviations reach ±1/2."""
-    return (axis - axis.mean(1, keepdims=True)) / (4 * axis.std(1, keepdims=True) + 1e-6)
+    framed: Floats = (axis - axis.mean(1, keepdims=True)) / (4 * axis.std(1, keepdims=True) + 1e-6)
+    return framed
 
 
 def draw_class(
@@ -168,20 +171,18 @@ def draw_class(
 
 
 def _poses(spec: Fractals, images: int, generator: np.random.Generator) -> Floats:
-    """(images, 2, 2): any turn, either hand, 0.6 to 1 times the size, a little shear."""
-    turn = _rotation(generator.uniform(-np.pi, np.pi, images))
+    """(images, 2, 2): turned, sheared and shrunk, each image its own way."""
+    turn = _rotation(np.radians(generator.uniform(-spec.turn, spec.turn, images)))
     slant = np.tile(np.eye(2), (images, 1, 1))
     slant[:, 0, 1] = generator.uniform(-spec.shear, spec.shear, images)
-    slant[:, :, 0] *= generator.choice((-1.0, 1.0), (images, 1))
-    return (turn @ slant * generator.uniform(0.6, 1.0, (images, 1, 1))).astype(np.float32)
+    return (turn @ slant * generator.uniform(spec.smallest, 1.0, (images, 1, 1))).astype(np.float32)
 
 
 def _smooth(coarse: Floats, resolution: int) -> Floats:
     """(N, 3, 4, 4) → (N, 3, R, R), bilinear."""
     at = np.linspace(0, 3, resolution)
     weight = np.clip(1 - np.abs(at[:, None] - np.arange(4)), 0, 1).astype(np.float32)  # (R, 4)
-    grown: Floats = weight @ coarse @ weight.T
-    return grown
+    return np.asarray(weight @ coarse @ weight.T, np.float32)
 
 
 def _ink(x: Floats, y: Floats, hue: Floats, palette: Floats, back: Floats) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-Augment = Literal["none", "flip", "crop"]
+Augment = Literal["none", "flip", "shift", "crop"]
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
@@ -87,21 +87,21 @@ def resident(
 
 
 def augmented(images: Tensor, augment: Augment, generator: torch.Generator) -> Tensor:
-    """Images (N, 3, R, R) mirrored at random (`flip`), and also shifted by up to an eighth of their side (`crop`)."""
+    """Images (N, 3, R, R) mirrored at random (`flip`), shifted by up to an eighth of their side (`shift`), or both."""
     if augment == "none":
         return images
     count, side = len(images), images.shape[-1]
     device = images.device
     columns = torch.arange(side).expand(count, -1)
     rows = columns
-    if augment == "crop":
+    if augment != "flip":
         reach = max(1, side // 8)
         images = functional.pad(images.float(), (reach,) * 4, mode="reflect")
         rows = rows + torch.randint(0, 2 * reach + 1, (count, 1), generator=generator)
         shift = torch.randint(0, 2 * reach + 1, (count, 1), generator=generator)
     else:
         shift = torch.zeros(count, 1, dtype=torch.long)
-    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    mirrored = torch.rand(count, 1, generator=generator) < (0.0 if augment == "shift" else 0.5)
     columns = torch.where(mirrored, columns.flip(1), columns) + shift
     number = torch.arange(count, device=device)[:, None, None]
     # (N, R, 1) rows with (N, 1, R) columns pick (N, R, R, 3): channels last, as it happens

@@ -16,8 +16,8 @@ from nas.arch import Architecture
 from nas.data import Data
 from nas.errors import NasError
 from nas.recipe import Training
-from nas.training.optimizer import make_optimizer
-from nas.training.proxy import build_for_training, proxy
+from nas.training.optimizer import make_optimizers, set_rate
+from nas.training.proxy import build_for_training
 from nas.training.schedule import rate
 
 
@@ -58,17 +58,22 @@ def train(
 ) -> Trained:
     """Train on `data.train` by the recipe and measure top-1 accuracy on `data.held`.
 
-    An Architecture is trained as its `proxy`, built from `seed`; a module (N, 3, R, R) → (N, classes) as it is, in
-    place. The same seed, recipe, data and thread count give the same result on CPU. Global random state is left alone.
+    An Architecture (see `proxy`) is built from `seed`; a module (N, 3, R, R) → (N, classes) is trained in place. The
+    same seed, recipe, data and thread count give the same result on CPU. Global random state is left alone.
 
-    Raises: TrainingError when the loss is no longer finite.
+    Raises: TrainingError when the classes differ from the data's, or when the loss is no longer finite.
     """
     device = torch.device(device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         net = net_or_arch
         if isinstance(net, Architecture):
-            net = build_for_training(proxy(net, training, data.classes), training)
+            if net.classes != data.classes:
+                raise TrainingError(
+                    f"a network of {net.classes} classes cannot be trained on {data.name}: it has {data.classes}",
+                    "train proxy(arch, training, data.classes)",
+                )
+            net = build_for_training(net, training)
         run = _Run(net.to(device).to(memory_format=_memory_format(training)), data, training, seed, device)
         return run.through(on_epoch)
 
@@ -79,7 +84,7 @@ class _Run:
     def __init__(self, net: nn.Module, data: Data, training: Training, seed: int, device: torch.device) -> None:
         self.net, self.data, self.training, self.device = net, data, training, device
         self.generator = torch.Generator().manual_seed(seed)
-        self.optimizer = make_optimizer(net, training)
+        self.optimizers = make_optimizers(net, training)
         self.batch = min(training.batch, len(data.train))
         self.steps = training.epochs * (len(data.train) // self.batch)
         self.step = 0
@@ -110,16 +115,16 @@ class _Run:
         self.net.train()
         total, right, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         for images, labels in self.data.train.batches(self.batch, self.generator, self.training.augment):
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.training.learning_rate * rate(self.step, self.steps, self.training.warmup)
+            set_rate(self.optimizers, self.training.learning_rate * rate(self.step, self.steps, self.training.warmup))
             with self._autocast():
                 logits = self.net(images.to(self.device, memory_format=_memory_format(self.training)))
                 loss = functional.cross_entropy(
                     logits.float(), labels.to(self.device), label_smoothing=self.training.label_smoothing
                 )
-            self.optimizer.zero_grad(set_to_none=True)
+            self.net.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             self.step += 1
             total += loss.detach() * len(labels)
             right += (logits.detach().argmax(1) == labels).sum()

@@ -27,6 +27,7 @@ def build_for_training(arch: Architecture, training: Training) -> Network:
     net = build(arch, dropout=training.dropout, drop_path=training.drop_path)
     if training.zero_init:
         zero_init_shortcuts(net)
+        nn.init.zeros_(net.classifier.weight)
     return net
 
 
