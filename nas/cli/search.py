@@ -79,6 +79,7 @@ def search(  # noqa: PLR0913, PLR0917
     given = {key: value for key, value in overrides.items() if value not in (None, [])}
     given |= {"name": study or (chosen.name if space is None else found.name)}
     given |= {"budget": None} if "limits" in given else {}
+    given |= {"measure": []} if "objectives" in given and recipe is None else {}  # only what they need
     if data is not None:
         given["training"] = {**chosen.training.model_dump(mode="json"), "data": data}
     whole = _settle(chosen, given, found)
@@ -225,6 +226,9 @@ def _announce(plan: _Plan, search: Search, resumed: bool) -> None:
 
 def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
     from nas.cli.report import write_study_report
+    from nas.report.analysis import analyse
+    from nas.report.words import findings
+    from nas.study.storage import records
 
     page = None
     if search.counts["complete"]:
@@ -237,6 +241,8 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
     if json_output:
         console.show_json(_document(plan, search, stopped, page))
     elif page is not None:
+        for sentence in findings(analyse(records(search.study), plan.recipe)):
+            console.result().print(sentence, soft_wrap=True, markup=False)
         console.result().print(f"report {page}", soft_wrap=True, markup=False)
     if received:
         return 143 if received[0] == signal.SIGTERM else 129 if received[0] == signal.SIGHUP else 130

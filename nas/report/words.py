@@ -48,6 +48,9 @@ def front(analysis: Analysis) -> str:
 
 def noise(analysis: Analysis) -> str:
     """The noise every comparison allows for."""
+    needed = [key for objective in analysis.recipe.parsed_objectives for key in objective.metrics]
+    if all(METRICS[key].kind != "measured" for key in needed):
+        return "Every objective is computed and not measured: it has no noise, and nothing is tied."
     if not analysis.floor:
         return (
             "The noise of this study is not known: no baseline was measured several times. "
