@@ -27,7 +27,7 @@ class Timing(Section):
     largest_batch: int = Field(256, ge=1, le=65_536)
     resolution_scale: float = Field(1.0, gt=0, le=4)  # of each network's own resolution; 1 measures what it is
     precision: Precision = "auto"  # auto: bf16 on GPU, fp32 on CPU
-    memory_format: MemoryFormat = "auto"  # auto: channels_last on GPU, contiguous on CPU
+    memory_format: MemoryFormat = "auto"  # auto: channels_last, on CPU too
     compile: bool = False  # torch.compile; compiling is never counted
     tolerance: float = Field(0.02, gt=0, lt=1)  # relative 95 % half-width of the median step time to stop at
     time_cap: float = Field(20.0, gt=0)  # seconds a reading may take, warm-up included

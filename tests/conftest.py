@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads that spin starve a busy machine
+
 import subprocess
 import sys
 from collections.abc import Callable

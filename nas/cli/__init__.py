@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -61,6 +62,7 @@ def nas(  # noqa: PLR0913, PLR0917
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads: spinning threads starve the machine
     words = list(sys.argv[1:] if arguments is None else arguments)
     flags = {word for word in words if word in _EVERYWHERE}
     console.MANNERS.debug = "--debug" in flags

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import platform
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from nas.environment import cpu_name
 from nas.meters.bench import Bench
 
 
@@ -44,18 +43,7 @@ def device_name(device: torch.device) -> str:
     """The product name of a GPU or CPU, such as `NVIDIA H200`."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return _cpu_name()
-
-
-@functools.cache
-def _cpu_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return cpu_name()
 
 
 @functools.cache

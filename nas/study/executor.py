@@ -73,7 +73,8 @@ class _Worker:
         self.job: int | None = None
         self.started = 0.0
         self.cancelled = ""
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        # Threads that spin while they wait starve every other process on the machine, this one's other threads too.
+        environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1"}
         if threads is not None:
             environment |= {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         with (log / f"worker-{number}.log").open("ab") as file:
