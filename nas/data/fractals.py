@@ -1,10 +1,12 @@
 """Formula-driven images: every class is an iterated function system (Kataoka et al. 2020, arXiv:2101.08515).
 
-A class is a handful of affine maps. Its attractor is drawn by a stratified chaos game: many points at once, at each
-step shuffled and cut into one group a map, sized by the map's area. An image is the attractor of jittered maps, turned,
-scaled, sheared and shifted, in colours of its own over a background of its own: only the shape tells the class. Points
-live in the unit square, so one seed draws the same pictures at every resolution, finer where there are more pixels.
-numpy, one class a thread: no result depends on the number of threads.
+A class is a pair of systems of affine maps: a layout, and a texture. The picture is the texture's attractor under all
+compositions of `levels` maps of the layout, so that telling classes apart takes both the arrangement of distant parts
+and their fine detail. Points are drawn by a stratified chaos game: many at once, at each step shuffled and cut into one
+group a map, sized by the map's area. Every image jitters the maps, turns, scales, shears and shifts the result, and has
+colours and a background of its own: only the shape tells the class. Points live in the unit square, so one seed draws
+the same pictures at every resolution, finer where there are more pixels. numpy, one class a thread: no result depends
+on the number of threads.
 """
 
 from __future__ import annotations
@@ -37,10 +39,12 @@ class Fractals:
     classes: int = 64
     train: int = 80  # images a class
     held: int = 32  # images a class, held out
-    maps: int = 4  # affine maps a class
+    textures: int = 4  # shared by all layouts; there are classes / textures layouts
+    levels: int = 2  # maps of the layout that a point of the texture goes through
+    maps: int = 4  # affine maps of a system
     jitter: float = 0.08  # relative, of every coefficient of every map, drawn for each image
     points: int = 8  # points a pixel
-    least_fill: float = 0.18  # share of 32 × 32 cells that a class must touch
+    least_fill: float = 0.18  # share of 32 × 32 cells that a system's attractor must touch
     colour: float = 0.3  # 0: white on the background; 1: any colour
     clutter: float = 0.3  # brightest background, of white
     turn: float = 20.0  # degrees either way, at most; of all variation the hardest to learn in few steps
@@ -72,22 +76,24 @@ def _class_count(argument: str) -> int:
 
 def draw(spec: Fractals, resolution: int, seed: int) -> dict[str, Tensor]:
     """`train` and `held`, each (classes, images, 3, R, R) uint8."""
-    systems = draw_systems(spec, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    layouts = draw_systems(spec, -(-spec.classes // spec.textures), generator)
+    textures = draw_systems(spec, spec.textures, generator)
 
     def one(number: int) -> NDArray[np.uint8]:
-        return draw_class(
-            spec, systems[number], spec.train + spec.held, resolution, np.random.default_rng((seed, number + 1))
-        )
+        layout, texture = layouts[number // spec.textures], textures[number % spec.textures]
+        own = np.random.default_rng((seed, number + 1))
+        return draw_class(spec, layout, texture, spec.train + spec.held, resolution, own)
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         pictures = torch.from_numpy(np.stack(list(pool.map(one, range(spec.classes)))))
     return {"train": pictures[:, : spec.train].contiguous(), "held": pictures[:, spec.train :].contiguous()}
 
 
-def draw_systems(spec: Fractals, generator: np.random.Generator) -> Floats:
-    """(classes, maps, 2, 3) affine maps x → A x + b, whose attractors fill enough of their frame."""
+def draw_systems(spec: Fractals, count: int, generator: np.random.Generator) -> Floats:
+    """(count, maps, 2, 3) affine maps x → A x + b, whose attractors fill enough of their frame."""
     found: list[Floats] = []
-    while len(found) < spec.classes:
+    while len(found) < count:
         maps = _candidate(spec.maps, generator)
         if _fill(maps, generator) >= spec.least_fill:
             found.append(maps)
@@ -111,63 +117,64 @@ def _rotation(angle: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _fill(maps: Floats, generator: np.random.Generator) -> float:
     """Share of a 32 × 32 grid over the attractor's frame that holds a point."""
-    x, y, _ = _walk(maps[None], np.zeros((1, len(maps)), np.float32), 8, generator)
+    x, y = _walk(maps[None], 8, generator)
     cells = [np.clip((_framed(axis) + 0.5) * 32, 0, 31).astype(np.int64) for axis in (x, y)]
     return len(np.unique(cells[0] * 32 + cells[1])) / 1024
 
 
-def _walk(maps: Floats, hues: Floats, steps: int, generator: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """x, y and hue, each (images, steps · chains): points of each attractor, and the colour their address mixes.
-
-    `maps` (images, maps, 2, 3) are jittered copies of one class, `hues` (images, maps). A point's hue is the mean of
-    its last map's and its former hue, as in the flame algorithm, so that colour shows the attractor's parts.
-    """
-    images = len(maps)
-    area = np.abs(maps[0, :, 0, 0] * maps[0, :, 1, 1] - maps[0, :, 0, 1] * maps[0, :, 1, 0]) + 0.01
-    cuts = np.round(np.cumsum(area / area.sum()) * _CHAINS).astype(int).tolist()
-    old = np.zeros((3, images, _CHAINS), np.float32)
-    out = np.empty((3, images, steps, _CHAINS), np.float32)
+def _walk(maps: Floats, steps: int, generator: np.random.Generator) -> Floats:
+    """(2, images, steps · chains) points of the attractors of `maps` (images, maps, 2, 3), jittered copies of one."""
+    points = np.zeros((2, len(maps), _CHAINS), np.float32)
+    walked = np.empty((2, len(maps), steps, _CHAINS), np.float32)
     for step in range(_BURN_IN + steps):
-        order = generator.permutation(_CHAINS)
-        new = np.empty_like(old)
-        start = 0
-        for number, stop in enumerate(cuts):
-            x, y, hue = old[:, :, order[start:stop]]
-            (a, b, e), (c, d, f) = maps[:, number, :, :, None].transpose(1, 2, 0, 3)
-            new[0, :, start:stop] = a * x + b * y + e
-            new[1, :, start:stop] = c * x + d * y + f
-            new[2, :, start:stop] = (hue + hues[:, number, None]) / 2
-            start = stop
-        old = new
+        points, _ = _mapped(maps, points, generator)
         if step >= _BURN_IN:
-            out[:, :, step - _BURN_IN] = old
-    x, y, hue = out.reshape(3, images, -1)
-    return x, y, hue
+            walked[:, :, step - _BURN_IN] = points
+    return walked.reshape(2, len(maps), -1)
+
+
+def _mapped(maps: Floats, points: Floats, generator: np.random.Generator) -> tuple[Floats, list[int]]:
+    """`points` (2, images, n) shuffled, each group under its own map, and where the groups end."""
+    count = points.shape[-1]
+    area = np.abs(maps[0, :, 0, 0] * maps[0, :, 1, 1] - maps[0, :, 0, 1] * maps[0, :, 1, 0]) + 0.01
+    ends: list[int] = np.round(np.cumsum(area / area.sum()) * count).astype(int).tolist()
+    order = generator.permutation(count)
+    moved = np.empty_like(points)
+    for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        x, y = points[:, :, order[start:end]]
+        (a, b, e), (c, d, f) = maps[:, number, :, :, None].transpose(1, 2, 0, 3)
+        moved[0, :, start:end] = a * x + b * y + e
+        moved[1, :, start:end] = c * x + d * y + f
+    return moved, ends
 
 
 def _framed(axis: Floats) -> Floats:
-    """Coordinates (images, n), each image's moved and scaled so that two deviations reach ±1/2."""
-    framed: Floats = (axis - axis.mean(1, keepdims=True)) / (4 * axis.std(1, keepdims=True) + 1e-6)
+    """Coordinates (…, n), each row moved and scaled so that two deviations reach ±1/2."""
+    framed: Floats = (axis - axis.mean(-1, keepdims=True)) / (4 * axis.std(-1, keepdims=True) + 1e-6)
     return framed
 
 
 def draw_class(
-    spec: Fractals, maps: Floats, images: int, resolution: int, generator: np.random.Generator
+    spec: Fractals, layout: Floats, texture: Floats, images: int, resolution: int, generator: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """(images, 3, R, R) pictures of one class, the attractor of `maps` (maps, 2, 3)."""
+    """(images, 3, R, R) pictures of one class; `layout` and `texture` are (maps, 2, 3)."""
 
     def uniform(low: float, high: float, *shape: int) -> Floats:
         return generator.uniform(low, high, (images, *shape)).astype(np.float32)
 
-    jittered = maps * uniform(1 - spec.jitter, 1 + spec.jitter, *maps.shape)
-    hues, palette = uniform(0, 1, len(maps)), 1 - spec.colour * uniform(0, 1, 2, 3)
-    coarse = uniform(0, spec.clutter, 3, 4, 4)
+    coarse, fine = (maps * uniform(1 - spec.jitter, 1 + spec.jitter, *maps.shape) for maps in (layout, texture))
+    hues, palette = uniform(0, 1, len(layout)), 1 - spec.colour * uniform(0, 1, 2, 3)
+    back = _smooth(uniform(0, spec.clutter, 3, 4, 4), resolution)
     pose, place = _poses(spec, images, generator), uniform(-spec.shift, spec.shift, 2, 1) + 0.5
-    steps = max(4, spec.points * resolution**2 // _CHAINS)
-    x, y, hue = _walk(jittered, hues, steps, generator)
-    x, y = _framed(x), _framed(y)
+    frame = _walk(coarse, 4, generator)
+    points = _framed(_walk(fine, max(4, spec.points * resolution**2 // _CHAINS), generator))
+    points = points * (4 * frame.std(-1, keepdims=True)) + frame.mean(-1, keepdims=True)  # where the layout lives
+    for _ in range(spec.levels):
+        points, ends = _mapped(coarse, points, generator)
+    hue = np.repeat(hues, np.diff([0, *ends]), axis=1)  # the last map tells the part
+    x, y = _framed(points)
     shown = [pose[:, row, :1] * x + pose[:, row, 1:] * y + place[:, row] for row in range(2)]
-    return _ink(shown[0], shown[1], hue, palette, _smooth(coarse, resolution))
+    return _ink(shown[0], shown[1], hue, palette, back)
 
 
 def _poses(spec: Fractals, images: int, generator: np.random.Generator) -> Floats:
