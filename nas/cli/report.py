@@ -46,7 +46,11 @@ def write_study_report(study: optuna.Study, out: Path) -> Path:
 
     found, recipe, stored = records(study), recipe_of(study), facts(study)
     keys = [key for objective in recipe.parsed_objectives for key in objective.metrics]
-    provenance = {key: stored[key] for key in ("command", "device", "created", "environment")}
+    provenance = {key: stored[key] for key in ("command", "created", "environment")}
+    provenance["device"] = {
+        "kind": stored["device"],
+        "name": stored["environment"].get("gpu", stored["environment"]["cpu"]),
+    }
     provenance["space"] = {"name": space_of(study).name, "hash": space_of(study).hash}
     shares = importance(found, space_of(study), keys)
     return write_report(StudyReport(found, recipe, provenance, shares), out)
