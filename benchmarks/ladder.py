@@ -153,9 +153,11 @@ def page(records: list[Record]) -> str:
     seconds = sum({(record.arch, record.seed): record.seconds or 0 for record in records}.values())
     return f"""# Depth, width and resolution each raise accuracy on the built-in fractals
 
-One small MBConv network (`{BASE}` at width {top["width"]:g}), one dimension at a time, everything else as in
-`recipe.yaml`: {top["epochs"]} epochs over {top["train_images"]:,} images of {top["classes"]} classes, judged on
-{top["held_images"]:,} images it never saw.
+One small MBConv network at width {top["width"]:g}, one dimension at a time, everything else as in `recipe.yaml`:
+{top["epochs"]} epochs over {top["train_images"]:,} images of {top["classes"]} classes, judged on
+{top["held_images"]:,} images it never saw. At width 1 it is
+
+    {BASE}
 
 {table(records)}
 
@@ -165,8 +167,8 @@ seeds, which draw the initial weights and the order of the images: another set o
 how far the order of networks carries over to photographs was not measured here.
 
 Made by `python benchmarks/ladder.py` in {seconds / 60:.0f} minutes of training ({facts["threads"]} thread on a shared
-{facts["cores"]}-core {facts["cpu"]}, torch {facts["torch"]}, Python {facts["python"]}). `records.jsonl` holds every run
-with its curve and conditions.
+{facts["cores"]}-core {facts["cpu"]}, torch {facts["torch"]}, Python {facts["python"]}). `records.jsonl` holds every run with
+its curve and conditions. The same command on another processor or torch gives numbers that differ within seed noise.
 """
 
 

@@ -46,7 +46,7 @@ class Training(Section):
     epochs: int = Field(2, ge=1, le=10_000)
     batch: int = Field(64, ge=2, le=65_536)  # below 64, batch norm on maps of one pixel is too noisy for deep networks
     optimizer: Literal["sgd", "rmsprop", "adamw", "muon"] = "muon"  # muon: learns most in few steps
-    learning_rate: float = Field(1e-2, gt=0)  # peak; a cosine to 0 follows
+    learning_rate: float = Field(1.2e-2, gt=0)  # peak; a cosine to 0 follows
     weight_decay: float = Field(0.05, ge=0)
     warmup: float = Field(0.2, ge=0, lt=1)  # share of the steps over which the learning rate rises
     label_smoothing: float = Field(0.0, ge=0, lt=1)
