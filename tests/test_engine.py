@@ -108,7 +108,7 @@ def test_a_larger_total_goes_on_and_suggests_no_network_again(tmp_path: Path, re
 def test_a_changed_recipe_is_refused_and_says_what_changed(tmp_path: Path, recipe: Recipe) -> None:
     open_search(tmp_path, recipe).run()
     changed = make_recipe(seed=3, training={"epochs": 99})
-    with pytest.raises(StudyError, match=r"seed: 0 → 3.*training\.epochs: 8 → 99"):
+    with pytest.raises(StudyError, match=r"seed: 0 → 3.*training\.epochs: \d+ → 99"):
         open_search(tmp_path, changed)
 
 

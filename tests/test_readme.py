@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
-    line.removeprefix("$ ").split("   #")[0]
+    line.removeprefix("$ ")
     for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
     if line.startswith("$ ")
@@ -38,7 +38,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(
     assert len(COMMANDS) >= 6
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS:
-        words = shlex.split(command)
+        words = shlex.split(command, comments=True)
         assert words[0] == "nas", command
         with pytest.raises(SystemExit) as end:
             main(words[1:])
