@@ -155,6 +155,12 @@ class Stage:
     expand: float = 1.0
     se: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """The operator as the papers print it: `MBConv4, k3×3, SE0.25`."""
+        se = f", SE{plain(self.se)}" if self.se else ""
+        return f"{self.op.label}{plain(self.expand)}, k{self.kernel}×{self.kernel}{se}"
+
     def __str__(self) -> str:
         se = f"se{plain(self.se)}" if self.se else ""
         return f"{self.op.letter}{plain(self.expand)}k{self.kernel}s{self.stride}c{self.channels}n{self.layers}{se}"

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table as RichTable
+
+    from nas.report.table import Table
 
 
 @dataclass
@@ -49,6 +52,21 @@ def messages() -> Console:
 def show(item: RenderableType) -> None:
     """Print a result."""
     result().print(item)
+
+
+def as_rich(table: Table, title: str = "") -> RichTable:
+    """A report's table for the terminal."""
+    from rich.table import Table as RichTable
+
+    shown = RichTable(title=title or None, title_justify="left")
+    for column in table.columns:
+        shown.add_column(column.label, justify="right" if column.kind == "number" else "left")
+    for row in table.rows[: -1 if table.total else None]:
+        shown.add_row(*(cell.text for cell in row))
+    if table.total:
+        shown.add_section()
+        shown.add_row(*(cell.text for cell in table.rows[-1]))
+    return shown
 
 
 def say(text: str) -> None:

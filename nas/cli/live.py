@@ -92,13 +92,21 @@ class _Bar:
 
     def tick(self) -> None:
         counts = self.search.counts
-        state = f"{self.search.running} running  front {len(self.search.front)}"
+        state = f"{self.search.running} running  front {len(self.search.front)}{self._best()}"
         state += "".join(
             f"  {counts[key]} {word}"
             for key, word in (("failed", "failed"), ("infeasible", "over limits"))
             if counts[key]
         )
         self.progress.update(self.task, completed=self.search.done, state=state)
+
+    def _best(self) -> str:
+        """The best value so far of the first objective."""
+        first, members = self.search.objectives[0], self.search.front.members
+        if not members or not first.is_metric:
+            return ""
+        best = (max if first.goal == "maximize" else min)(member[first.key] for member in members)
+        return f"  best {METRICS[first.key].label} {METRICS[first.key].format(best)}"
 
 
 @contextmanager

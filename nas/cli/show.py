@@ -12,7 +12,7 @@ from nas.cli.options import DEFAULT_STORAGE, NOTATION, Json, Storage
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from nas.arch import Architecture, Stage
+    from nas.arch import Architecture
 
 
 def show(
@@ -51,36 +51,12 @@ def _document(name: str, arch: Architecture) -> dict[str, Any]:
     return {"name": name, "notation": str(arch), "id": arch.id, **asdict(cost(arch)), "stages": rows}
 
 
-def operator(stage: Stage) -> str:
-    """`MBConv4, k3×3, SE0.25`, as the papers print it."""
-    from nas.arch import plain
-
-    se = f", SE{plain(stage.se)}" if stage.se else ""
-    return f"{stage.op.label}{plain(stage.expand)}, k{stage.kernel}×{stage.kernel}{se}"
-
-
 def _print(name: str, arch: Architecture) -> None:
-    from rich.table import Table
+    from nas.cost import cost
+    from nas.report.tables import stage_table
 
-    from nas.cost import by_stage, cost
-    from nas.metric import si
-
-    table = Table(title=f"{name}   {arch.resolution} px   id {arch.id}", title_justify="left")
-    for heading in ("Stage", "Operator"):
-        table.add_column(heading)
-    for heading in ("Stride", "Channels", "Layers", "Input", "Params", "FLOPs", "Activations"):
-        table.add_column(heading, justify="right")
-    rows = by_stage(arch)
-    shapes = [("Conv3×3", "2", str(arch.stem), "1")]
-    shapes += [(operator(stage), str(stage.stride), str(stage.channels), str(stage.layers)) for stage in arch.stages]
-    shapes += [("Conv1×1 & Pooling & FC", "–", str(arch.head), "1")]
-    for number, (row, shape) in enumerate(zip(rows, shapes, strict=True)):
-        spent = row.cost
-        table.add_row(str(number), *shape, f"{row.size}²", si(spent.params), si(spent.flops), si(spent.activations))
+    console.show(console.as_rich(stage_table(arch), f"{name}   {arch.resolution} px   id {arch.id}"))
     total = cost(arch)
-    table.add_section()
-    table.add_row("", "total", "", "", str(arch.depth), "", si(total.params), si(total.flops), si(total.activations))
-    console.show(table)
     console.result().print(
         f"params {total.params:,}   FLOPs {total.flops:,} multiply-adds   activations {total.activations:,}\n{arch}",
         soft_wrap=True,

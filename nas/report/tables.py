@@ -180,18 +180,16 @@ def stage_table(arch: Architecture, name: str = "stages") -> Table:
     columns = (
         Column("stage", "stage"),
         Column("operator", "operator"),
-        *(Column(key, key, "number") for key in ("kernel", "stride", "channels", "layers", "expand")),
-        Column("se", "SE", "number"),
+        *(Column(key, key, "number") for key in ("stride", "channels", "layers")),
         Column("input_size", "input px", "number"),
         *(Column(key, METRICS[key].label, "number") for key in ("params", "flops", "activations")),
     )
     first, *stages, last = by_stage(arch)
-    rows: list[tuple[Any, ...]] = [("stem", "Conv", 3, 2, arch.stem, 1, None, None, first.size, first.cost)]
+    rows: list[tuple[Any, ...]] = [("stem", "Conv3×3", 2, arch.stem, 1, first.size, first.cost)]
     for row, stage in zip(stages, arch.stages, strict=True):
-        numbers = (stage.kernel, stage.stride, stage.channels, stage.layers, stage.expand, stage.se or None)
-        rows.append((row.name, stage.op.label, *numbers, row.size, row.cost))
-    rows.append(("head", "Conv, pooling, linear", 1, 1, arch.head, 1, None, None, last.size, last.cost))
-    rows.append(("whole", *[""] * 7, arch.resolution, cost(arch)))
+        rows.append((row.name, stage.label, stage.stride, stage.channels, stage.layers, row.size, row.cost))
+    rows.append(("head", "Conv1×1 & Pooling & FC", 1, arch.head, 1, last.size, last.cost))
+    rows.append(("whole", "", "", "", arch.depth, arch.resolution, cost(arch)))
     cells = tuple(
         (*map(_plain, row[:-1]), *map(_count, (row[-1].params, row[-1].flops, row[-1].activations))) for row in rows
     )
