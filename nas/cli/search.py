@@ -83,7 +83,9 @@ def search(  # noqa: PLR0913, PLR0917
     if data is not None:
         given["training"] = {**chosen.training.model_dump(mode="json"), "data": data}
     whole = _settle(chosen, given, found)
-    command = shlex.join(["nas", *sys.argv[1:]])
+    from nas.study.storage import masked
+
+    command = shlex.join(["nas", *(word.replace(storage, masked(storage)) for word in sys.argv[1:])])
     plan = _Plan(whole, found, storage, pick_device(device), workers, out or Path("runs") / whole.name, command)
     if dry_run:
         _print_plan(plan, json_output)
@@ -210,16 +212,21 @@ def _watched(search: Search, plan: _Plan) -> Iterator[None]:
 
 
 def _announce(plan: _Plan, search: Search, resumed: bool) -> None:
+    from nas.study.storage import masked
+
     recipe, space = plan.recipe, plan.space
     state = f"resuming: {search.done} of {recipe.trials} done" if resumed else "new"
     lines = [
-        f"study  {recipe.name} ({state})     storage {plan.storage}     device {plan.device}",
+        f"study  {recipe.name} ({state})     storage {masked(plan.storage)}     device {plan.device}",
         f"space  {space.name}, {len(space.cells)} open cells, {space.size:.2g} networks     "
         f"sampler {recipe.sampler}, seed {recipe.seed}",
         "goal   " + "  ".join(f"{item.key} {'↑' if item.goal == 'maximize' else '↓'}" for item in search.objectives),
     ]
     if recipe.limits:
         lines.append("limit  " + "  ".join(recipe.limits))
+    timed = [key for key in recipe.measured if key != "top1_pct"]
+    if plan.workers > 1 and timed:
+        lines.append(f"note   {plan.workers} workers share this machine and disturb each other's {', '.join(timed)}")
     for line in lines:
         console.say(line)
 
@@ -228,7 +235,7 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
     from nas.cli.report import write_study_report
     from nas.report.analysis import analyse
     from nas.report.words import findings
-    from nas.study.storage import records
+    from nas.study.storage import masked, records
 
     page = None
     if search.counts["complete"]:
@@ -236,7 +243,7 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
     if stopped == "exhausted":
         console.say("nothing is left to try: the space is exhausted, or nothing in it is within the limits")
     if received or stopped == "timeout":
-        again = shlex.join(["nas", "search", "--study", plan.recipe.name, "--storage", plan.storage])
+        again = shlex.join(["nas", "search", "--study", plan.recipe.name, "--storage", masked(plan.storage)])
         console.say(f"{search.done} of {plan.recipe.trials} trials done; go on with: {again}")
     if json_output:
         console.show_json(_document(plan, search, stopped, page))
@@ -257,7 +264,7 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
 def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> dict[str, Any]:
     from nas.metric import METRICS
     from nas.report.analysis import analyse
-    from nas.study.storage import records
+    from nas.study.storage import masked, records
 
     analysis = analyse(records(search.study), plan.recipe)
     front = [
@@ -275,7 +282,7 @@ def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> d
     ]
     return {
         "study": plan.recipe.name,
-        "storage": plan.storage,
+        "storage": masked(plan.storage),
         "report": str(page) if page else None,
         "stopped": stopped,
         "trials": {**analysis.counts, "reused": analysis.repeats},
@@ -284,7 +291,7 @@ def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> d
 
 
 def _print_plan(plan: _Plan, json_output: bool) -> None:
-    from nas.study.storage import open_storage, records, sqlite_path, study_names
+    from nas.study.storage import masked, open_storage, records, sqlite_path, study_names
 
     recipe, space = plan.recipe, plan.space
     path, done, seconds = sqlite_path(plan.storage), 0, []
@@ -308,7 +315,7 @@ def _print_plan(plan: _Plan, json_output: bool) -> None:
         "measure": list(recipe.measured),
         "device": plan.device,
         "workers": plan.workers,
-        "storage": plan.storage,
+        "storage": masked(plan.storage),
         "trials": recipe.trials,
         "done": done,
         "resumes": done > 0,

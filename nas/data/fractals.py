@@ -37,7 +37,7 @@ class Fractals:
     """What to draw. Another value draws another set; `version` counts changes of the drawing itself."""
 
     classes: int = 64
-    train: int = 80  # images a class
+    train: int = 64  # images a class
     held: int = 32  # images a class, held out
     textures: int = 2  # shared by all layouts; there are classes / textures layouts
     levels: int = 2  # maps of the layout that a point of the texture goes through

@@ -51,18 +51,19 @@ def open_storage(url: str, *, create: bool = False) -> RDBStorage:
         return RDBStorage(url=url, engine_kwargs=engine, skip_table_creation=not create)
     except ImportError as error:
         raise StudyError(
-            f"storage {url}: no driver: {error}", "install it, for example pip install psycopg2-binary"
+            f"storage {url}: no driver: {error}",
+            "install the database's Python driver, for example pip install 'psycopg[binary]'",
         ) from None
     except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
         raise StudyError(
-            f"storage {_masked(url)}: cannot be reached: {reason}", "check the URL and the server"
+            f"storage {masked(url)}: cannot be reached: {reason}", "check the URL and the server"
         ) from None
     except (RuntimeError, ValueError) as error:  # another Optuna schema
         reason = str(error).strip().splitlines()[0]
         raise StudyError(
-            f"storage {_masked(url)}: {reason}", "open it with the Optuna that wrote it, or take another file"
+            f"storage {masked(url)}: {reason}", "open it with the Optuna that wrote it, or take another file"
         ) from None
 
 
@@ -72,10 +73,11 @@ def sqlite_path(url: str) -> Path | None:
         parsed = make_url(url)
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
-        raise StudyError(f"storage '{_masked(url)}' is not a URL Optuna can open", "write sqlite:///nas.db") from None
+        raise StudyError(f"storage '{masked(url)}' is not a URL Optuna can open", "write sqlite:///nas.db") from None
     except ImportError as error:
         raise StudyError(
-            f"storage {_masked(url)}: no driver: {error}", "install the database's Python driver"
+            f"storage {masked(url)}: no driver: {error}",
+            "install the database's Python driver, for example pip install 'psycopg[binary]'",
         ) from None
     if not parsed.drivername.startswith("sqlite"):
         return None
@@ -84,7 +86,8 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database)
 
 
-def _masked(url: str) -> str:
+def masked(url: str) -> str:
+    """The URL without its password, fit to be shown and stored."""
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
