@@ -47,7 +47,7 @@ class Fractals:
     least_fill: float = 0.18  # share of 32 × 32 cells that a system's attractor must touch
     colour: float = 0.3  # 0: white on the background; 1: any colour
     clutter: float = 0.3  # brightest background, of white
-    turn: float = 25.0  # degrees either way, at most; of all variation the hardest to learn in few steps
+    turn: float = 15.0  # degrees either way, at most; of all variation the hardest to learn in few steps
     shear: float = 0.25
     shift: float = 0.1  # of the side, at most
     smallest: float = 0.6  # of its full size; the largest is 1
