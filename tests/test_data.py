@@ -60,13 +60,20 @@ def test_fractals_hold_out_other_images_of_every_class(own_cache: Path) -> None:
     assert not list(own_cache.glob("*.partial"))
 
 
+def test_fractals_of_a_given_number_of_training_images() -> None:
+    data = load_data("fractals:2x70", resolution=8)
+    assert len(data.train) == 140
+    images = torch.cat([images for split in (data.train, data.held) for images, _ in split.batches(500)])
+    assert len(torch.unique(images, dim=0)) == len(images)
+
+
 def test_fractals_of_a_class_differ_from_each_other() -> None:
     one = draw(TINY, 24, 0)["train"][0].float()
     for number in range(1, len(one)):
         assert (one[0] - one[number]).abs().mean() > 5
 
 
-@pytest.mark.parametrize("spec", ["fractals:x", "fractals:1", "fractals:-3"])
+@pytest.mark.parametrize("spec", ["fractals:x", "fractals:1", "fractals:-3", "fractals:4x0", "fractals:4x"])
 def test_fractals_of_no_number_of_classes_are_refused(spec: str) -> None:
     with pytest.raises(DataError, match="classes"):
         load_data(spec, resolution=16)

@@ -23,8 +23,8 @@ SOURCES: dict[str, Source] = {
 def load_data(spec: str, *, resolution: int, device: torch.device | str = "cpu", seed: int = 0) -> Data:
     """The data set that `spec` (`NAME` or `NAME:ARGUMENT`) names, at `resolution` pixels, on `device`.
 
-    `fractals` · `fractals:CLASSES` · `digits` · `folder:PATH` (ImageNet layout) · `cifar10`, `cifar100`, … `[:ROOT]`
-    (read from a local root, never downloaded). `seed` draws the fractals, and the split where there is none.
+    `fractals` · `fractals:CLASSES` · `fractals:CLASSESxIMAGES` · `digits` · `folder:PATH` (ImageNet layout) ·
+    `cifar10`, `cifar100`, … `[:ROOT]` (read from a local root, never downloaded). `seed` draws the fractals, and the split where there is none.
 
     Raises: DataError for a data set that is unknown, missing or broken.
     """

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,8 @@ from nas.data.split import Data, resident
 LARGEST_SIDE = 512  # pixels
 _BURN_IN = 12  # steps after which a point lies on the attractor to within a pixel
 _CHAINS = 512  # points moved at once, an image
+_TOGETHER = 96  # images drawn at once, of one class
+_WORKING_BYTES = 4 * 2**30  # for all threads that draw
 
 Floats = NDArray[np.float32]
 
@@ -37,7 +40,7 @@ class Fractals:
     """What to draw. Another value draws another set; `version` counts changes of the drawing itself."""
 
     classes: int = 64
-    train: int = 64  # images a class
+    train: int = 64  # training images a class
     held: int = 32  # images a class, held out
     textures: int = 2  # shared by all layouts; there are classes / textures layouts
     levels: int = 2  # maps of the layout that a point of the texture goes through
@@ -56,7 +59,7 @@ class Fractals:
 
 def load_fractals(request: Request) -> Data:
     """The built-in data set, drawn once for each seed and resolution and then read from the cache."""
-    spec = Fractals() if not request.argument else replace(Fractals(), classes=_class_count(request.argument))
+    spec = _spec(request.argument)
     if request.resolution > LARGEST_SIDE:
         raise DataError(f"data 'fractals': {request.resolution} px is too fine", f"at most {LARGEST_SIDE} px are drawn")
     key = hashlib.sha256(repr((spec, request.resolution, request.seed)).encode()).hexdigest()[:16]
@@ -68,10 +71,18 @@ def load_fractals(request: Request) -> Data:
     return Data("fractals", spec.classes, request.resolution, *resident(pairs[0], pairs[1], request.device))
 
 
-def _class_count(argument: str) -> int:
-    if not argument.isdecimal() or not 2 <= int(argument) <= 1000:
-        raise DataError(f"data 'fractals:{argument}': expected 2 to 1000 classes", "write fractals, or fractals:64")
-    return int(argument)
+def _spec(argument: str) -> Fractals:
+    """`` → the default · `64` → classes · `64x256` → classes, and training images of each."""
+    if not argument:
+        return Fractals()
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,5}))?", argument)
+    classes, train = (int(match[1]), int(match[2] or Fractals().train)) if match else (0, 0)
+    if not (2 <= classes <= 1000 and 1 <= train <= 10_000):
+        raise DataError(
+            f"data 'fractals:{argument}': expected 2 to 1000 classes, and 1 to 10000 training images of each",
+            "write fractals, fractals:64 or fractals:64x256",
+        )
+    return replace(Fractals(), classes=classes, train=train)
 
 
 def draw(spec: Fractals, resolution: int, seed: int) -> dict[str, Tensor]:
@@ -80,13 +91,18 @@ def draw(spec: Fractals, resolution: int, seed: int) -> dict[str, Tensor]:
     layouts = draw_systems(spec, -(-spec.classes // spec.textures), generator)
     textures = draw_systems(spec, spec.textures, generator)
 
-    def one(number: int) -> NDArray[np.uint8]:
+    def part(number: int, start: int) -> NDArray[np.uint8]:
         layout, texture = layouts[number // spec.textures], textures[number % spec.textures]
-        own = np.random.default_rng((seed, number + 1))
-        return draw_class(spec, layout, texture, spec.train + spec.held, resolution, own)
+        own = np.random.default_rng((seed, number + 1, start // _TOGETHER))
+        return draw_class(spec, layout, texture, min(_TOGETHER, count - start), resolution, own)
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        pictures = torch.from_numpy(np.stack(list(pool.map(one, range(spec.classes)))))
+    count = spec.train + spec.held
+    parts = [(number, start) for number in range(spec.classes) for start in range(0, count, _TOGETHER)]
+    bytes_each = _TOGETHER * spec.points * resolution**2 * 32
+    workers = max(1, min(8, os.cpu_count() or 1, _WORKING_BYTES // bytes_each))
+    with ThreadPoolExecutor(workers) as pool:
+        drawn = np.concatenate(list(pool.map(part, *zip(*parts, strict=True))))
+    pictures = torch.from_numpy(drawn.reshape(spec.classes, count, *drawn.shape[1:]))
     return {"train": pictures[:, : spec.train].contiguous(), "held": pictures[:, spec.train :].contiguous()}
 
 
