@@ -24,7 +24,8 @@ def load_data(spec: str, *, resolution: int, device: torch.device | str = "cpu",
     """The data set that `spec` (`NAME` or `NAME:ARGUMENT`) names, at `resolution` pixels, on `device`.
 
     `fractals` · `fractals:CLASSES` · `fractals:CLASSESxIMAGES` · `digits` · `folder:PATH` (ImageNet layout) ·
-    `cifar10`, `cifar100`, … `[:ROOT]` (read from a local root, never downloaded). `seed` draws the fractals, and the split where there is none.
+    `cifar10`, `cifar100`, … `[:ROOT]` (read from a local root, never downloaded). `seed` draws the fractals, and
+    the split where there is none.
 
     Raises: DataError for a data set that is unknown, missing or broken.
     """
