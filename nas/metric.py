@@ -73,6 +73,8 @@ METRICS: dict[str, Metric] = {
     )
 }  # fmt: skip
 
+COMPUTED = tuple(key for key, metric in METRICS.items() if metric.kind == "computed")  # in closed form, for free
+
 
 def metric(key: str) -> Metric:
     """The metric called `key`; aliases such as `top1` and `train_throughput` are not guessed, only suggested."""

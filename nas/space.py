@@ -59,6 +59,15 @@ class SearchSpace:
         return math.prod(len(cell.values) for cell in self.cells.values())
 
     @property
+    def total_stride(self) -> int:
+        """The largest total stride of a member: no image may be smaller."""
+        strides = [row["stride"] for row in self.stages]
+        return 2 * math.prod(
+            max(int(value) for value in (dict(cell.by_op).values() if isinstance(cell, ByOp) else cell.values))
+            for cell in strides
+        )
+
+    @property
     def hash(self) -> str:
         """Changes with any cell, not with names, comments or order of keys."""
         return digest({key: value for key, value in self.to_document().items() if key not in DESCRIPTION})

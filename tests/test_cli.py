@@ -119,7 +119,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_a_dry_run_writes_nothing(tiny: Path, run_nas: Run) -> None:
     done = run_nas("search", "--recipe", "study.yaml", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["networks"] == 2 * 9 * 2 * 2 * 8
+    assert json.loads(done.stdout)["settings"] == 2 * 9 * 2 * 2 * 8
     assert sorted(path.name for path in tiny.iterdir()) == ["study.yaml", "tiny.yaml"]
 
 

@@ -11,12 +11,12 @@ import pytest
 from optuna.trial import TrialState
 
 from nas.arch import Architecture, parse
-from nas.recipe import Recipe
+from nas.recipe import Recipe, load_recipe
 from nas.record import Record
 from nas.space import SearchSpace, load_architecture, load_space
 from nas.study.engine import Search
 from nas.study.executor import LocalExecutor, Result, Spec
-from nas.study.lifecycle import open_or_create, resolve_baselines
+from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
 from nas.study.storage import StudyError, driver_lock, open_storage, records
 from tests import workers
 from tests.conftest import make_recipe
@@ -203,6 +203,36 @@ def test_limits_that_hardly_anything_meets_end_the_search(tmp_path: Path, monkey
     assert search.run() == "exhausted"
 
 
+def test_time_runs_out_also_while_nothing_is_within_the_limits(tmp_path: Path) -> None:
+    search = open_search(tmp_path, make_recipe(baselines=[], limits=["flops<=107M"], timeout="1s"))
+    assert search.run() == "timeout"
+
+
+def test_a_baseline_over_a_limit_is_measured_and_is_on_no_front(tmp_path: Path) -> None:
+    search = open_search(tmp_path, make_recipe(limits=["flops<=300M"], trials=3))
+    search.run()
+    baseline = records(search.study)[0]
+    assert (baseline.baseline, baseline.state) == ("efficientnet-b0", "complete")
+    assert max(baseline.excess.values()) > 0
+    assert baseline.values["flops"] not in [member["flops"] for member in search.ledger.front.members]
+
+
+def test_what_is_limited_must_be_measured(tmp_path: Path) -> None:
+    search = open_search(tmp_path, make_recipe(limits=["peak_memory_mib<=10"], trials=2))
+    search.run()
+    assert {record.state for record in records(search.study)} == {"failed"}
+    assert "peak_memory_mib could not be measured" in records(search.study)[0].reason
+
+
+def test_a_measured_limit_keeps_a_network_off_the_front_and_tells_the_sampler(tmp_path: Path) -> None:
+    search = open_search(tmp_path, make_recipe(limits=["top1_pct>=99"], trials=3))
+    search.run()
+    found = records(search.study)
+    assert {record.state for record in found} == {"complete"}
+    assert all(record.excess["top1_pct>=99"] > 0 for record in found)
+    assert len(search.ledger.front) == 0
+
+
 def test_a_baseline_outside_the_space_is_measured_first_and_is_no_trial(tmp_path: Path) -> None:
     recipe = make_recipe(baselines=["efficientnetv2-s", "efficientnet-b0"], baseline_repeats=2, trials=3)
     executor = Inline()
@@ -226,7 +256,7 @@ def test_readings_that_are_none_fail_the_trial_with_a_reason(tmp_path: Path, rec
     assert search.run() == "done"
     assert {record.state for record in records(search.study)} == {"failed"}
     assert all(record.reason for record in records(search.study))
-    assert len(search.front) == 0
+    assert len(search.ledger.front) == 0
 
 
 def test_trials_left_running_by_a_dead_driver_are_failed_and_retried_once(tmp_path: Path, recipe: Recipe) -> None:
@@ -272,6 +302,78 @@ def test_a_stop_is_clean_and_the_same_search_goes_on(tmp_path: Path, recipe: Rec
     assert after.done == 2
     after.run()
     assert len(records(after.study)) == 6
+
+
+def test_a_running_trial_that_is_interrupted_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.study.engine.GRACE", 0.2)
+    executor = LocalExecutor(1, tmp_path, evaluate="tests.workers:hang")
+    search = open_search(tmp_path, make_recipe(trials=3), executor)
+
+    class StopAtOnce:
+        def told(self, record: Record) -> None: ...
+
+        def tick(self) -> None:
+            search.stop = "interrupted"
+
+    search.listener = StopAtOnce()
+    try:
+        assert search.run() == "interrupted"
+    finally:
+        executor.close()
+    (first,) = records(search.study)
+    assert (first.state, first.reason, first.baseline) == ("failed", "interrupted", "efficientnet-b0")
+    after = open_search(tmp_path, make_recipe(trials=3))
+    assert after.done == 0  # known before anything runs
+    after.run()
+    found = records(after.study)
+    assert (found[1].retry_of, found[1].id, found[1].baseline) == (0, first.id, "efficientnet-b0")
+    assert [record.state for record in found] == ["failed", "complete", "complete", "complete"]
+
+
+def test_the_last_network_of_a_small_space_is_tried_again_too(tmp_path: Path) -> None:
+    recipe = make_recipe(baselines=[], trials=6, sampler="grid")
+    search = open_search(tmp_path, recipe, None, tiny_space(tmp_path))
+    search.recipe = recipe.model_copy(update={"trials": 5})
+    search.run()
+    asked = search.study.ask()
+    search.space.suggest(asked)  # and the driver dies
+    after = open_search(tmp_path, recipe, None, tiny_space(tmp_path))
+    assert after.run() == "done"
+    assert len({record.id for record in records(after.study) if record.state == "complete"}) == 6
+
+
+def test_a_resumed_grid_visits_every_point(tmp_path: Path) -> None:
+    for trials in (2, 4, 6):
+        search = open_search(
+            tmp_path, make_recipe(baselines=[], trials=trials, sampler="grid"), None, tiny_space(tmp_path)
+        )
+        assert search.run() == "done"
+    assert len({record.id for record in records(search.study)}) == 6
+
+
+def test_what_waits_for_a_network_that_fails_does_not_count(tmp_path: Path) -> None:
+    executor = Inline(workers.nothing, width=4)
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=6), executor, tiny_space(tmp_path))
+    search.run()
+    assert len(executor.specs) == search.done == 6
+    for record in records(search.study):
+        assert record.state == "failed"
+
+
+def test_an_open_resolution_reaches_the_short_training(tmp_path: Path) -> None:
+    from nas.training.proxy import proxy_resolution
+
+    space = load_space("efficientnetv2-wide")
+    training = resolve(load_recipe("default-cpu"), space).training
+    sides = [proxy_resolution(parse(f"r{side} s8 m1k3s2c8n1 h8"), training) for side in (224, 300, 384)]
+    assert sides == sorted(set(sides))
+    assert sides[0] == training.resolution
+
+
+def test_a_larger_budget_is_kept_for_who_resumes_by_name(tmp_path: Path, recipe: Recipe) -> None:
+    open_search(tmp_path, recipe).run()
+    study = open_search(tmp_path, make_recipe(trials=9)).study
+    assert study.user_attrs["nas"]["recipe"]["trials"] == 9
 
 
 def test_the_papers_scalar_reward_is_an_objective(tmp_path: Path) -> None:

@@ -48,3 +48,13 @@ def test_an_unpacked_wheel_works_from_an_empty_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].startswith(str(tmp_path))
+    search = subprocess.run(
+        [sys.executable, "-m", "nas", "search", "--space", "efficientnetv2", "-n", "2", "--objective", "rank_score"],
+        cwd=empty,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert search.returncode == 0, search.stderr
+    assert (empty / "runs" / "efficientnetv2" / "report.html").is_file()

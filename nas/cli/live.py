@@ -38,7 +38,7 @@ def line(record: Record, search: Search) -> str:
     values = "  ".join(f"{METRICS[key].format(record.value(key)):>9}" for key in shown)
     values += "".join(f"  {item.value(record.values):.4g}" for item in search.objectives if not item.is_metric)
     again = f"  as #{record.reused}" if record.reused is not None else ""
-    members = {tuple(sorted(member.items())) for member in search.front.members}
+    members = {tuple(sorted(member.items())) for member in search.ledger.front.members}
     here = tuple(sorted((item.key, item.value(record.values)) for item in search.objectives))
     front = "  front" if here in members else ""
     return f"{name} {values}  {short(record.arch)}{baseline}{again}{front}"
@@ -91,8 +91,8 @@ class _Bar:
         self.tick()
 
     def tick(self) -> None:
-        counts = self.search.counts
-        state = f"{self.search.running} running  front {len(self.search.front)}{self._best()}"
+        counts = self.search.ledger.counts
+        state = f"{self.search.running} running  front {len(self.search.ledger.front)}{self._best()}"
         state += "".join(
             f"  {counts[key]} {word}"
             for key, word in (("failed", "failed"), ("infeasible", "over limits"))
@@ -102,7 +102,7 @@ class _Bar:
 
     def _best(self) -> str:
         """The best value so far of the first objective."""
-        first, members = self.search.objectives[0], self.search.front.members
+        first, members = self.search.objectives[0], self.search.ledger.front.members
         if not members or not first.is_metric:
             return ""
         best = (max if first.goal == "maximize" else min)(member[first.key] for member in members)

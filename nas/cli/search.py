@@ -34,7 +34,16 @@ class _Plan:
     device: str
     workers: int
     out: Path
-    command: str
+    command: str  # as it was given, without passwords
+
+    @property
+    def again(self) -> str:
+        """The command that goes on with this study."""
+        from nas.study.storage import masked
+
+        words = ["nas", "search", "--study", self.recipe.name, "-n", str(self.recipe.trials)]
+        words += ["--storage", masked(self.storage), "--device", self.device, "--out", str(self.out)]
+        return shlex.join(words + (["--workers", str(self.workers)] if self.workers > 1 else []))
 
 
 def search(  # noqa: PLR0913, PLR0917
@@ -53,7 +62,9 @@ def search(  # noqa: PLR0913, PLR0917
         str | None, typer.Option(envvar="NAS_DATA", help="fractals, digits, folder:PATH, cifar10:ROOT, …")
     ] = None,
     device: Device = "auto",
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same networks in the same order.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed and readings: the same networks in the same order.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Networks measured at a time.")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder of report and logs; otherwise runs/STUDY.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
@@ -113,10 +124,11 @@ def _settle(recipe: Recipe, given: dict[str, Any], space: SearchSpace) -> Recipe
     """The whole recipe, validated with what the command line gave, its limits possible in this space."""
     from nas.document import validate
     from nas.recipe import Recipe
-    from nas.study.lifecycle import check_limits, resolve
+    from nas.study.lifecycle import check_limits, check_training, resolve
 
     whole = resolve(validate(Recipe, {**recipe.model_dump(mode="json"), **given}, "search"), space)
     check_limits(space, whole.parsed_limits)
+    check_training(whole, space)
     return whole
 
 
@@ -128,8 +140,6 @@ def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
 
 
 def _run(plan: _Plan, json_output: bool) -> int:
-    import optuna
-
     from nas.environment import environment
     from nas.study.engine import Search
     from nas.study.executor import ExecutorError, LocalExecutor
@@ -137,7 +147,6 @@ def _run(plan: _Plan, json_output: bool) -> int:
     from nas.study.samplers import make_sampler
     from nas.study.storage import driver_lock, open_storage
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     baselines = resolve_baselines(plan.recipe, plan.space)
     make_sampler(plan.recipe.sampler, plan.space, 0)  # a grid too large is refused before anything is written
     logs = _make_folder(plan.out / "logs")
@@ -218,7 +227,7 @@ def _announce(plan: _Plan, search: Search, resumed: bool) -> None:
     state = f"resuming: {search.done} of {recipe.trials} done" if resumed else "new"
     lines = [
         f"study  {recipe.name} ({state})     storage {masked(plan.storage)}     device {plan.device}",
-        f"space  {space.name}, {len(space.cells)} open cells, {space.size:.2g} networks     "
+        f"space  {space.name}, {len(space.cells)} open cells, {space.size:.2g} settings     "
         f"sampler {recipe.sampler}, seed {recipe.seed}",
         "goal   " + "  ".join(f"{item.key} {'↑' if item.goal == 'maximize' else '↓'}" for item in search.objectives),
     ]
@@ -235,16 +244,15 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
     from nas.cli.report import write_study_report
     from nas.report.analysis import analyse
     from nas.report.words import findings
-    from nas.study.storage import masked, records
+    from nas.study.storage import records
 
     page = None
-    if search.counts["complete"]:
+    if search.ledger.counts["complete"]:
         page = write_study_report(search.study, plan.out)
     if stopped == "exhausted":
         console.say("nothing is left to try: the space is exhausted, or nothing in it is within the limits")
     if received or stopped == "timeout":
-        again = shlex.join(["nas", "search", "--study", plan.recipe.name, "--storage", masked(plan.storage)])
-        console.say(f"{search.done} of {plan.recipe.trials} trials done; go on with: {again}")
+        console.say(f"{search.done} of {plan.recipe.trials} trials done; go on with: {plan.again}")
     if json_output:
         console.show_json(_document(plan, search, stopped, page))
     elif page is not None:
@@ -253,7 +261,7 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
         console.result().print(f"report {page}", soft_wrap=True, markup=False)
     if received:
         return 143 if received[0] == signal.SIGTERM else 129 if received[0] == signal.SIGHUP else 130
-    if search.counts["complete"]:
+    if search.ledger.counts["complete"]:
         return 0
     console.fail(
         "no trial was measured to its end", f"the reasons: nas studies show {plan.recipe.name}; {plan.out}/logs"
@@ -291,6 +299,7 @@ def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> d
 
 
 def _print_plan(plan: _Plan, json_output: bool) -> None:
+    from nas.study.ledger import Ledger
     from nas.study.storage import masked, open_storage, records, sqlite_path, study_names
 
     recipe, space = plan.recipe, plan.space
@@ -300,13 +309,15 @@ def _print_plan(plan: _Plan, json_output: bool) -> None:
         if recipe.name in study_names(storage):
             from nas.study.storage import open_study
 
-            past = [record for record in records(open_study(storage, recipe.name)) if record.state == "complete"]
-            done, seconds = len(past), [record.seconds for record in past if record.seconds]
+            past = records(open_study(storage, recipe.name))
+            again = {record.retry_of for record in past if record.retry_of is not None}
+            done = Ledger.of(recipe.parsed_objectives, past, again).done
+            seconds = [record.seconds for record in past if record.seconds and not record.baseline]
     each = sum(seconds) / len(seconds) if seconds else None
     document = {
         "study": recipe.name,
         "space": space.name,
-        "networks": space.size,
+        "settings": space.size,
         "open_cells": len(space.cells),
         "sampler": recipe.sampler,
         "objectives": list(recipe.objectives),

@@ -82,8 +82,8 @@ def _list(found: list[SearchSpace], json_output: bool) -> None:
         console.show_json({"spaces": rows})
         return
     table = Table()
-    for heading in ("Space", "Networks", "Open cells", "Source"):
-        table.add_column(heading, justify="right" if heading in ("Networks", "Open cells") else "left")
+    for heading in ("Space", "Settings", "Open cells", "Source"):
+        table.add_column(heading, justify="right" if heading in ("Settings", "Open cells") else "left")
     for space in found:
         table.add_row(space.name, f"{space.size:.2g}", str(len(space.cells)), space.source)
     console.show(table)

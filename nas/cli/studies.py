@@ -112,13 +112,11 @@ def delete_study(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a study and all its trials."""
-    import optuna
-
-    from nas.study.storage import driver_lock, open_storage, open_study
+    from nas.study.storage import delete_study, driver_lock, open_storage, open_study
 
     open_study(open_storage(storage), study)
     if not yes and not typer.confirm(f"delete study '{study}' and all its trials from {storage}?"):
         raise typer.Exit(2)
     with driver_lock(storage):
-        optuna.delete_study(study_name=study, storage=open_storage(storage, create=True))
+        delete_study(open_storage(storage, create=True), study)
     console.say(f"deleted {study}")

@@ -20,11 +20,12 @@ from optuna.trial import Trial, TrialState
 
 from nas.arch import Architecture
 from nas.cost import cost
-from nas.pareto import Front
+from nas.metric import COMPUTED
 from nas.recipe import Recipe, parse_duration
 from nas.record import Reading, Record, State
 from nas.space import SearchSpace
 from nas.study.executor import Executor, Result, Spec
+from nas.study.ledger import Ledger
 from nas.study.storage import record_of, records
 
 Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
@@ -75,26 +76,20 @@ class Search:
     def __post_init__(self) -> None:
         self.objectives = self.recipe.parsed_objectives
         self.limits = sorted(self.recipe.parsed_limits, key=str)
-        self.front = Front([(objective.key, objective.goal) for objective in self.objectives])
-        self.counts = {"complete": 0, "infeasible": 0, "failed": 0}
-        self.reused = 0
-        self._measured: dict[str, Record] = {}  # by architecture id
-        self._retried: set[int] = set()
-        self._failed: set[int] = set()
-        self._tried: set[str] = set()
+        trials = self.study.get_trials(deepcopy=False)
+        repeats = [trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs]
+        self.ledger = Ledger.of(self.objectives, records(self.study), repeats)
+        self._workers = self.executor.capacity
         self._jobs: dict[int, _Job] = {}
         self._submitted = 0
-        self._free = 0
-        self._outside = [arch for arch in self.baselines.values() if arch not in self.space]
+        self._free = 0  # trials in a row that cost nothing
+        self._outside: dict[str, Architecture] = {}
         self._end = float("inf")
-        for record in records(self.study):
-            if record.state != "running":
-                self._note(record)
 
     @property
     def done(self) -> int:
-        """Networks of the recipe's total: measured, or failed for good. Reuses and those over a limit are free."""
-        return self.counts["complete"] - self.reused + len(self._failed - self._retried)
+        """Networks of the recipe's total that are measured, or failed for good."""
+        return self.ledger.done
 
     @property
     def running(self) -> int:
@@ -105,16 +100,14 @@ class Search:
         """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set."""
         self._recover()
         self._enqueue_baselines()
-        began = time.monotonic()
-        timeout = parse_duration(self.recipe.timeout) if self.recipe.timeout else float("inf")
+        end = time.monotonic() + (parse_duration(self.recipe.timeout) if self.recipe.timeout else float("inf"))
         while True:
-            if self.stop is None and time.monotonic() - began > timeout:
+            if self.stop is None and time.monotonic() > end:
                 self.stop = "timeout"
-            while self.stop is None and self.executor.capacity and self._start_next():
-                pass
-            if not self._jobs:
+            started = self.stop is None and self.executor.capacity > 0 and self._start_next()
+            if not self._jobs and not started:
                 return self.stop or "done"
-            for result in self.executor.wait(_TICK):
+            for result in self.executor.wait(0 if started else _TICK) if self._jobs else ():
                 self._finish(result)
             self._enforce_deadlines()
             if self.listener:
@@ -124,16 +117,11 @@ class Search:
 
     def _recover(self) -> None:
         """Fail the trials that a dead driver left running, and enqueue each of them once more."""
-        trials = self.study.get_trials(deepcopy=False)
-        self._retried |= {trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs}
-        for trial in trials:
-            if trial.state is not TrialState.RUNNING:
-                continue
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             settings = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            record = replace(
-                record_of(self.study.study_name, self.space, trial), state="failed", reason="its driver died"
-            )
-            if trial.user_attrs.get("attempt", 0) < 1:
+            record = record_of(self.study.study_name, self.space, trial)
+            record = replace(record, state="failed", reason="its driver died")
+            if trial.user_attrs.get("attempt", 0) < 1 and trial.number not in self.ledger.retried:
                 self._retry(trial.number, settings, trial.user_attrs, attempt=1)
             self.study._storage.set_trial_user_attr(trial._trial_id, "record", _stored(record))
             self.study.tell(trial.number, state=TrialState.FAIL)
@@ -142,23 +130,24 @@ class Search:
     def _enqueue_baselines(self) -> None:
         known = {trial.user_attrs.get("baseline") for trial in self.study.get_trials(deepcopy=False)}
         for name, arch in self.baselines.items():
-            if name not in known and arch in self.space:
+            if arch not in self.space:
+                if arch.id not in self.ledger.measured:
+                    self._outside[name] = arch
+            elif name not in known:
                 self.study.enqueue_trial(self.space.encode(arch), user_attrs={"baseline": name})
-        self._outside = [arch for arch in self._outside if arch.id not in self._measured]
 
     def _retry(self, number: int, settings: Mapping[str, Any], attrs: Mapping[str, Any], attempt: int) -> None:
         baseline = {"baseline": attrs["baseline"]} if "baseline" in attrs else {}
         self.study.enqueue_trial(dict(settings), user_attrs={**baseline, "retry_of": number, "attempt": attempt})
-        self._retried.add(number)
+        self.ledger.retried.add(number)
 
     # From asking to measuring.
 
     def _start_next(self) -> bool:
         """Start one more measurement, or tell a trial that needs none; False when there is nothing to start."""
         if self._outside:
-            arch = self._outside.pop(0)
-            name = next(name for name, baseline in self.baselines.items() if baseline == arch)
-            self._submit(arch, [], name)
+            name = next(iter(self._outside))
+            self._submit(self._outside.pop(name), [], name)
             return True
         if self.done + self.running >= self.recipe.trials:
             return False
@@ -168,22 +157,23 @@ class Search:
         trial = self.study.ask()
         arch = self.space.suggest(trial)
         excess = self._excess({key: reading.value for key, reading in self._computed(arch).items()})
-        if any(value > 0 for value in excess.values()):
+        baseline = trial.user_attrs.get("baseline", "")
+        if any(value > 0 for value in excess.values()) and not baseline:  # a yardstick is measured, over a limit or not
             self._free += 1
             record = self._record(arch, trial.number, trial.user_attrs, "infeasible")
             self._tell(trial, replace(record, excess=excess))
             return True
         waiting = next((job for job in self._jobs.values() if job.arch == arch), None)
-        if arch.id in self._measured or waiting:
+        if arch.id in self.ledger.measured or waiting:
             self._free += 1
             self._enqueue_neighbour(trial)
             if waiting:
                 waiting.trials.append(trial)
             else:
-                self._tell_reading(trial, arch, self._measured[arch.id])
+                self._tell_reading(trial, arch, self.ledger.measured[arch.id])
             return True
         self._free = 0
-        self._submit(arch, [trial], trial.user_attrs.get("baseline", ""))
+        self._submit(arch, [trial], baseline)
         return True
 
     def _enqueue_neighbour(self, trial: Trial) -> None:
@@ -194,7 +184,7 @@ class Search:
         """
         if isinstance(self.study.sampler, optuna.samplers.GridSampler):
             return
-        taken = {*self._measured, *(job.arch.id for job in self._jobs.values())}
+        taken = {*self.ledger.measured, *(job.arch.id for job in self._jobs.values())}
         generator = random.Random(f"{self.recipe.seed} {trial.number}")
         cells = list(self.space.cells.items())
         for attempt in range(_MOST_ATTEMPTS):
@@ -206,12 +196,13 @@ class Search:
                 return
 
     def _exhausted(self) -> bool:
+        """Nothing new can come: a grid or a small space is tried out, or nothing new came for long."""
         sampler = self.study.sampler
-        if isinstance(sampler, optuna.samplers.GridSampler) and sampler.is_exhausted(self.study):
-            return True
-        return self._free >= (_MOST_FREE if self._members is None else 10 * len(self._members)) or (
-            self._members is not None and self._members <= self._tried
-        )
+        grid = isinstance(sampler, optuna.samplers.GridSampler) and sampler.is_exhausted(self.study)
+        small = self._members is not None and self._members <= self.ledger.tried
+        if not (grid or small or self._free >= _MOST_FREE):
+            return False
+        return not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))  # a retry may be due
 
     @cached_property
     def _members(self) -> frozenset[str] | None:
@@ -258,7 +249,7 @@ class Search:
             reason=result.error,
             started=job.started,
             seconds=round(result.seconds, 3),
-            environment=result.environment,
+            environment={**result.environment, "workers": self._workers},
         )
         if not result.error:
             record = self._complete(record, result.readings)
@@ -273,7 +264,8 @@ class Search:
             if record.state == "complete":
                 self._tell_reading(follower, job.arch, record)
             else:
-                self._tell(follower, replace(record, trial=follower.number, reused=first.number))
+                own = self._record(job.arch, follower.number, follower.user_attrs, "failed")
+                self._tell(follower, replace(own, reused=first.number, reason=record.reason))
 
     def _complete(self, record: Record, measured: Mapping[str, Any]) -> Record:
         """`record` with its readings: complete if every objective has a finite value, failed if not."""
@@ -284,6 +276,9 @@ class Search:
                 value = objective.value(record.values)
                 if value is None or not math.isfinite(value):
                     return replace(record, reason=f"{objective.key} could not be measured")
+            for limit in self.limits:
+                if not math.isfinite(record.values.get(limit.key, math.nan)):
+                    return replace(record, reason=f"{limit.key} could not be measured, and is limited")
             return replace(record, state="complete", excess=self._excess(record.values))
         except (TypeError, KeyError, ArithmeticError):
             return replace(record, reason="the worker answered readings that do not read")
@@ -307,28 +302,18 @@ class Search:
         self._note(record)
 
     def _note(self, record: Record) -> None:
-        """Keep what the loop needs to know of an ended trial, and pass it on."""
-        if record.state == "complete":
-            self._measured.setdefault(record.id, record)
-            if all(value <= 0 for value in record.excess.values()):
-                self.front.add({item.key: item.value(record.values) for item in self.objectives})
-        if record.trial is not None:
-            self.counts[record.state] += 1
-            self.reused += record.reused is not None and record.state == "complete"
-            self._tried.add(record.id)
-            if record.state == "failed":
-                self._failed.add(record.trial)
+        self.ledger.add(record)
         if self.listener:
             self.listener.told(record)
 
-    def _record(self, arch: Architecture | None, number: int | None, attrs: Mapping[str, Any], state: State) -> Record:
+    def _record(self, arch: Architecture, number: int | None, attrs: Mapping[str, Any], state: State) -> Record:
         return Record(
             study=self.study.study_name,
             trial=number,
             state=state,
-            arch=str(arch) if arch else "",
-            id=arch.id if arch else "",
-            readings=self._computed(arch) if arch else {},
+            arch=str(arch),
+            id=arch.id,
+            readings=self._computed(arch),
             baseline=attrs.get("baseline", ""),
             retry_of=attrs.get("retry_of"),
             seed=self.recipe.seed,
@@ -338,7 +323,7 @@ class Search:
     def _computed(self, arch: Architecture) -> dict[str, Reading]:
         spent = cost(arch)
         closed = {"by": "closed form", "resolution": arch.resolution}
-        readings = {key: Reading(getattr(spent, key), conditions=closed) for key in ("params", "flops", "activations")}
+        readings = {key: Reading(getattr(spent, key), conditions=closed) for key in COMPUTED}
         score = Reading(self.space.rank_score(arch), conditions={"by": "ranks in a fixed sample of the space"})
         return {**readings, "rank_score": score}
 

@@ -90,6 +90,11 @@ class _Worker:
         self.ready = False  # has said that it started
 
     @property
+    def idle(self) -> bool:
+        """Ready for a job: at none, and neither dead nor being stopped."""
+        return self.job is None and not self.cancelled and self.process.poll() is None
+
+    @property
     def stdout(self) -> IO[bytes]:
         assert self.process.stdout is not None
         return self.process.stdout
@@ -102,7 +107,10 @@ class _Worker:
             self.process.stdin.write(json.dumps(line).encode() + b"\n")
             self.process.stdin.flush()
 
-    def stop(self) -> None:
+    def stop(self, patience: float = 0.0) -> None:
+        """End the process, after `patience` seconds in which it may end by itself, and close its pipes."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -127,10 +135,10 @@ class LocalExecutor:
 
     @property
     def capacity(self) -> int:
-        return sum(worker.job is None for worker in self._workers.values())
+        return sum(worker.idle for worker in self._workers.values())
 
     def submit(self, spec: Spec) -> None:
-        idle = next(worker for worker in self._workers.values() if worker.job is None)
+        idle = next(worker for worker in self._workers.values() if worker.idle)
         idle.send(spec)
 
     def wait(self, timeout: float) -> list[Result]:
@@ -168,7 +176,7 @@ class LocalExecutor:
         """Replace a worker that died, hung or answered nonsense."""
         worker = self._workers[number]
         self._selector.unregister(worker.stdout)
-        worker.stop()
+        worker.stop(patience=1.0)  # its pipe is closed: let it end, and say how
         self._stillborn = 0 if worker.ready or worker.cancelled else self._stillborn + 1
         if self._stillborn >= _MOST_STILLBORN:
             log = self._log / f"worker-{number}.log"

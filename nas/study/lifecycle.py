@@ -14,13 +14,11 @@ from nas.arch import Architecture
 from nas.cost import cost
 from nas.document import digest
 from nas.errors import NasError
-from nas.metric import Limit
+from nas.metric import COMPUTED, Limit
 from nas.recipe import Recipe
 from nas.space import DESCRIPTION, SearchSpace, load_architecture
 from nas.study.samplers import make_sampler
-from nas.study.storage import SCHEMA, StudyError, facts
-
-_CLOSED_FORM = ("params", "flops", "activations")
+from nas.study.storage import STUDY_SCHEMA, StudyError, facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +33,27 @@ def open_or_create(
     storage: RDBStorage, recipe: Recipe, space: SearchSpace, device: str, command: str, environment: Mapping[str, Any]
 ) -> Opened:
     """The study of this recipe. Raises: StudyError when it exists with another recipe, space or device type."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens to a study is ours to tell
     directions = [objective.goal for objective in recipe.parsed_objectives]
     name = recipe.name
     if name in optuna.get_all_study_names(storage=storage):
         study = optuna.load_study(study_name=name, storage=storage)
         _refuse_changes(study, recipe, space, device)
+        stored = {**facts(study), "recipe": recipe.model_dump(mode="json")}
+        if stored != facts(study):  # another budget: the rest may not differ
+            study.set_user_attr("nas", stored)
         number = len(study.get_trials(deepcopy=False))
-        # Optuna does not store a sampler's state: a seed of its own keeps it from suggesting the first trials again.
-        study.sampler = make_sampler(recipe.sampler, space, recipe.seed if not number else _seed(recipe.seed, number))
+        # Optuna does not store a sampler's state: a seed of its own keeps it from suggesting the first trials again. A
+        # grid numbers its points by the seed, and must keep it.
+        fresh = recipe.seed if recipe.sampler == "grid" or not number else _seed(recipe.seed, number)
+        study.sampler = make_sampler(recipe.sampler, space, fresh)
         return Opened(study, True)
     sampler = make_sampler(recipe.sampler, space, recipe.seed)
     study = optuna.create_study(study_name=name, storage=storage, directions=directions, sampler=sampler)
     study.set_user_attr(
         "nas",
         {
-            "schema": SCHEMA,
+            "schema": STUDY_SCHEMA,
             "recipe": recipe.model_dump(mode="json"),
             "space": space.to_document(),
             "device": device,
@@ -110,13 +114,23 @@ def _short(value: Any) -> str:
 
 
 def resolve(recipe: Recipe, space: SearchSpace) -> Recipe:
-    """`recipe` with all that depends on the space written out: published baselines, and the budget as limits."""
+    """`recipe` with all that depends on the space written out: published baselines, the budget as limits, and, where
+    resolution is open, trainings in proportion to it, the smallest at the recipe's resolution."""
     names = [name for item in recipe.baselines for name in (space.published if item == "published" else [item])]
     limits = list(recipe.limits)
     if recipe.budget is not None and space.published:
         spent = cost(load_architecture(space.published[0]))
         limits += [f"{key}<={int(recipe.budget * getattr(spent, key))}" for key in ("flops", "params")]
-    changes = {"baselines": tuple(dict.fromkeys(names)), "limits": tuple(dict.fromkeys(limits)), "budget": None}
+    training = recipe.training
+    if "resolution" in space.cells and training.resolution_scale is None:  # a fixed size would hide the cell
+        smallest = min(map(int, space.cells["resolution"].values))
+        training = training.model_copy(update={"resolution_scale": training.resolution / smallest})
+    changes = {
+        "baselines": tuple(dict.fromkeys(names)),
+        "limits": tuple(dict.fromkeys(limits)),
+        "budget": None,
+        "training": training,
+    }
     return recipe.model_copy(update=changes)
 
 
@@ -129,10 +143,20 @@ def resolve_baselines(recipe: Recipe, space: SearchSpace) -> dict[str, Architect
     }
 
 
+def check_training(recipe: Recipe, space: SearchSpace) -> None:
+    """Raises: NasError where the short training's images are too small for networks of the space."""
+    training = recipe.training
+    if "top1_pct" in recipe.measured and training.resolution_scale is None and training.resolution < space.total_stride:
+        raise NasError(
+            f"training.resolution: {training.resolution} px is too small for a total stride of {space.total_stride}",
+            f"train at {space.total_stride} px or more",
+        )
+
+
 def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> None:
     """Raises: NasError for a limit in closed form that nothing in the space can meet."""
     for limit in limits:
-        if limit.key in _CLOSED_FORM:
+        if limit.key in COMPUTED:
             best = space.extreme(limit.key, largest=limit.relation == ">=")  # type: ignore[arg-type]
             value = getattr(cost(best), limit.key)
             if limit.excess(value) > 0:

@@ -21,10 +21,10 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
-from nas.record import Record, State
+from nas.record import SCHEMA, Record, State
 from nas.space import SearchSpace, parse_space
 
-SCHEMA = 1
+STUDY_SCHEMA = 1
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "infeasible",
@@ -130,7 +130,8 @@ def _check_content(path: Path, url: str, head: bytes) -> None:
     page = int.from_bytes(head[16:18], "big")
     whole = int.from_bytes(head[28:32], "big") * (65_536 if page == 1 else page)  # sqlite.org/fileformat2.html, 1.3
     damaged = StudyError(f"storage {url}: {path} is damaged or cut short", "restore a copy; this one is left as it is")
-    if len(head) < 100 or path.stat().st_size < whole:
+    logged = path.with_name(path.name + "-wal").exists()  # then pages may still stand in the log
+    if len(head) < 100 or (path.stat().st_size < whole and not logged):
         raise damaged
     try:
         with closing(_connect(path, write=False)) as connection:
@@ -160,7 +161,11 @@ def driver_lock(url: str) -> Iterator[None]:
         yield
         return
     _check_place(path, url)
-    with path.with_name(path.name + ".lock").open("a+") as file:
+    try:
+        file = path.with_name(path.name + ".lock").open("a+")
+    except OSError as error:
+        raise StudyError(f"storage {url}: cannot be written: {error.strerror}", "name another file") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -173,6 +178,11 @@ def driver_lock(url: str) -> Iterator[None]:
         file.write(f"pid {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def delete_study(storage: RDBStorage, name: str) -> None:
+    """Delete a study and all its trials."""
+    optuna.delete_study(study_name=name, storage=storage)
 
 
 def study_names(storage: RDBStorage) -> list[str]:
@@ -202,9 +212,9 @@ def open_study(storage: RDBStorage, name: str | None) -> optuna.Study:
 def facts(study: optuna.Study) -> dict[str, Any]:
     """What the study was started with: recipe, space, command, environment. Raises: StudyError for another schema."""
     stored: dict[str, Any] = study.user_attrs.get("nas", {})
-    if stored.get("schema") != SCHEMA:
+    if stored.get("schema") != STUDY_SCHEMA:
         raise StudyError(
-            f"study '{study.study_name}' has schema {stored.get('schema')!r}; this version reads schema {SCHEMA}",
+            f"study '{study.study_name}' has schema {stored.get('schema')!r}; this version reads schema {STUDY_SCHEMA}",
             "open it with the version of nas that wrote it, or take another --study",
         )
     return stored
