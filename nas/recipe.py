@@ -21,15 +21,19 @@ MEASURED = tuple(key for key, metric in METRICS.items() if metric.kind == "measu
 
 
 class Timing(Section):
-    """How throughput, latency and memory are measured. Times in seconds, sizes in pixels."""
+    """How throughput, latency and memory are measured. Times in seconds, sizes in pixels.
 
-    batch: Batch = "auto"  # images a step; auto: the largest power of two that fits, at most `largest_batch`
+    The automatic batch is the largest power of two that fits on a GPU. On a CPU it is a rule of cost, not of memory:
+    the largest from 2 to 64 with batch × FLOPs of one image ≤ 8 G.
+    """
+
+    batch: Batch = "auto"  # images a step; auto: a power of two of at most `largest_batch`, see below
     largest_batch: int = Field(256, ge=1, le=65_536)
     resolution_scale: float = Field(1.0, gt=0, le=4)  # of each network's own resolution; 1 measures what it is
     precision: Precision = "auto"  # auto: bf16 on GPU, fp32 on CPU
     memory_format: MemoryFormat = "auto"  # auto: channels_last, on CPU too
     compile: bool = False  # torch.compile; compiling is never counted
-    tolerance: float = Field(0.02, gt=0, lt=1)  # relative 95 % half-width of the median step time to stop at
+    tolerance: float = Field(0.02, gt=0, lt=1)  # relative half-width of the median's nominal 95 % interval to stop at
     time_cap: float = Field(20.0, gt=0)  # seconds a reading may take, warm-up included
     threads: int | None = Field(None, ge=1)  # CPU threads; none: torch's default
 
@@ -42,7 +46,8 @@ class Training(Section):
 
     data: str = "fractals"
     width: float = Field(0.25, gt=0, le=8)  # channel multiplier of the trained proxy
-    resolution: int = Field(32, ge=8, le=2_048)  # pixels at which images are shown
+    resolution: int = Field(32, ge=8, le=2_048)  # pixels at which images are shown, for every network
+    resolution_scale: float | None = Field(None, gt=0, le=4)  # instead, of each network's own; see `proxy_resolution`
     epochs: int = Field(2, ge=1, le=10_000)
     batch: int = Field(64, ge=2, le=65_536)  # below 64, batch norm on maps of one pixel is too noisy for deep networks
     optimizer: Literal["sgd", "rmsprop", "adamw", "muon"] = "muon"  # muon: learns most in few steps

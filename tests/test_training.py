@@ -1,18 +1,20 @@
 """Short trainings learn, repeat from their seed, and leave the world as it was."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas.arch import ArchitectureError, parse
 from nas.data import load_data
-from nas.data.split import Data
+from nas.data.split import Augment, Batches, Data
 from nas.nets import build
 from nas.recipe import Training
-from nas.training import TrainingError, proxy, train
+from nas.training import TrainingError, precision, proxy, proxy_resolution, train
 from nas.training.muon import orthogonal
 from nas.training.proxy import build_for_training
 from nas.training.schedule import rate
@@ -110,6 +112,38 @@ def test_a_resolution_too_small_for_the_strides_is_refused() -> None:
         proxy(deep, SHORT, 10)
 
 
+@pytest.mark.parametrize(
+    ("own", "scale", "expected"),
+    [
+        (64, 0.5, 32),
+        (380, 0.125, 48),  # 47.5
+        (224, 0.125, 32),  # 28, but 32 is the total stride below
+        (300, 2.0, 600),
+        (32, 0.01, 32),
+    ],
+)
+def test_a_scaled_resolution_is_the_networks_own_in_eights_and_no_less_than_its_stride(
+    own: int, scale: float, expected: int
+) -> None:
+    strided = parse(f"r{own} s8 m1k3s2c8n1 m1k3s2c8n1 m1k3s2c8n1 m1k3s2c8n1 h16")
+    training = SHORT.model_copy(update={"resolution_scale": scale})
+    assert proxy_resolution(strided, training) == proxy(strided, training, 10).resolution == expected
+
+
+def test_a_scaled_resolution_is_at_least_eight_pixels() -> None:
+    assert proxy_resolution(parse("r64 s8 m1k3s1c8n1 h16"), SHORT.model_copy(update={"resolution_scale": 0.01})) == 8
+
+
+def test_without_a_scale_every_network_is_shown_the_same_pixels() -> None:
+    assert {proxy_resolution(replace(SMALL, resolution=own), SHORT) for own in (32, 64, 500)} == {16}
+
+
+def test_a_network_of_another_resolution_is_refused(digits: Data) -> None:
+    with pytest.raises(TrainingError, match=r"24 px .* 16 px") as caught:
+        train(replace(proxy(SMALL, SHORT, 10), resolution=24), digits, SHORT)
+    assert "proxy_resolution" in caught.value.hint
+
+
 def test_residual_blocks_start_as_the_identity() -> None:
     torch.manual_seed(0)
     net = build_for_training(SMALL, SHORT).eval()
@@ -129,6 +163,91 @@ def test_recalibrated_norms_hold_the_statistics_of_the_final_weights(digits: Dat
     with torch.no_grad():
         assert torch.allclose(norm.running_mean, net.stem[0](images).mean((0, 2, 3)), atol=1e-3)
     assert norm.momentum == 0.1
+
+
+def test_recalibrated_norms_hold_the_statistics_of_the_network_in_use(digits: Data) -> None:
+    dropped = nn.Dropout(0.8)
+    norm = nn.BatchNorm1d(768)
+    net = nn.Sequential(nn.Flatten(), dropped, norm, nn.Linear(768, 10))
+    train(net, digits, SHORT.model_copy(update={"epochs": 1, "recalibrate": 1000, "batch": 1438}))
+    images = torch.cat([images for images, _ in digits.train.batches(1438)])
+    assert torch.allclose(norm.running_var, images.flatten(1).var(0), atol=1e-3)  # dropout would make it five times so
+
+
+# where images and labels lie, and whether there are any
+
+
+@dataclass
+class Handmade:
+    """A split of given batches."""
+
+    made: Callable[[], list[tuple[Tensor, Tensor]]]
+    count: int = 64
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batches(self, size: int, generator: torch.Generator | None = None, augment: Augment = "none") -> Batches:
+        yield from self.made()
+
+
+class Elsewhere(Tensor):
+    """A tensor on another device than the network: all it can do is be moved."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not Tensor.to:
+            raise RuntimeError(f"expected all tensors to be on the same device: {func.__name__}")
+        with torch._C.DisableTorchFunctionSubclass():
+            return func(args[0], *args[1:], **(kwargs or {})).as_subclass(Tensor)
+
+
+def elsewhere() -> list[tuple[Tensor, Tensor]]:
+    images, labels = torch.randn(8, 3, 16, 16), torch.arange(8)
+    return [(images.as_subclass(Elsewhere), labels.as_subclass(Elsewhere)) for _ in range(2)]
+
+
+def test_streamed_batches_are_moved_to_the_networks_device_before_anything_else() -> None:
+    data = Data("streamed", 10, 16, Handmade(elsewhere), Handmade(elsewhere))
+    result = train(proxy(SMALL, SHORT, 10), data, SHORT.model_copy(update={"epochs": 2, "batch": 8}))
+    assert result.steps == 4
+    assert [epoch.held_images for epoch in result.curve] == [16, 16]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_data_on_the_cpu_train_a_network_on_a_gpu(digits: Data) -> None:
+    assert train(proxy(SMALL, SHORT, 10), digits, SHORT, device="cuda").top1_pct > 60
+
+
+@pytest.mark.parametrize("part", ["train", "held"])
+@pytest.mark.parametrize("count", [0, 64])
+def test_no_readable_image_is_an_error_and_no_accuracy_of_zero(digits: Data, part: str, count: int) -> None:
+    data = replace(digits, **{part: Handmade(list, count)})
+    with pytest.raises(TrainingError, match=r"no (training|held-out) image could be read") as caught:
+        train(proxy(SMALL, SHORT, 10), data, SHORT.model_copy(update={"epochs": 1}))
+    assert ("held-out" in str(caught.value)) == (part == "held")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_point_of_the_curve_says_how_many_images_it_was_held_against() -> None:
+    def held() -> list[tuple[Tensor, Tensor]]:
+        return [(torch.randn(256, 3, 16, 16), torch.zeros(256, dtype=torch.long)) for _ in range(6)]
+
+    data = replace(load_data("digits", resolution=16), held=Handmade(held, 6 * 256))
+    result = train(proxy(SMALL, SHORT, 10), data, SHORT)
+    assert [epoch.held_images for epoch in result.curve] == [1024, 1536]
+
+
+def test_seeding_leaves_other_gpus_alone(digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda _: pytest.fail("seeds every GPU"))
+    train(proxy(SMALL, SHORT, 10), digits, SHORT.model_copy(update={"epochs": 1}))
+
+
+def test_automatic_precision_is_bf16_on_a_gpu_only() -> None:
+    assert [precision(SHORT, torch.device(name)) for name in ("cuda", "cpu")] == ["bf16", "fp32"]
+    assert precision(SHORT.model_copy(update={"precision": "bf16"}), torch.device("cpu")) == "bf16"
 
 
 def test_the_rate_rises_then_falls() -> None:

@@ -14,11 +14,15 @@ from torch.nn import functional
 
 from nas.arch import Architecture
 from nas.data import Data
+from nas.data.split import Batches
 from nas.errors import NasError
 from nas.recipe import Training
 from nas.training.optimizer import make_optimizers, set_rate
 from nas.training.proxy import build_for_training
 from nas.training.schedule import rate
+
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class TrainingError(NasError):
@@ -27,12 +31,17 @@ class TrainingError(NasError):
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of a training curve. Accuracies in percent; `train_pct` on the augmented batches while training."""
+    """One epoch of a training curve. Accuracies in percent; `train_pct` on the augmented batches while training.
+
+    `held_pct` is on `held_images` images: all of them after the last epoch, and about the first 1,024 of a fixed
+    shuffle before, so the last point of a curve may lie on another set than the others.
+    """
 
     epoch: int
     loss: float
     train_pct: float
     held_pct: float
+    held_images: int
     seconds: float  # since the training began
 
 
@@ -61,11 +70,12 @@ def train(
     An Architecture (see `proxy`) is built from `seed`; a module (N, 3, R, R) → (N, classes) is trained in place. The
     same seed, recipe and data give the same result on one CPU, whatever its cores. Global random state is left alone.
 
-    Raises: TrainingError when the classes differ from the data's, or when the loss is no longer finite.
+    Raises: TrainingError when the classes or the resolution differ from the data's, when the loss is no longer finite,
+    or when no image could be read.
     """
     device = torch.device(device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []), _threads(training.threads):
-        torch.manual_seed(seed)
+        _seed(seed, device)
         net = net_or_arch
         if isinstance(net, Architecture):
             if net.classes != data.classes:
@@ -73,8 +83,13 @@ def train(
                     f"a network of {net.classes} classes cannot be trained on {data.name}: it has {data.classes}",
                     "train proxy(arch, training, data.classes)",
                 )
+            if net.resolution != data.resolution:
+                raise TrainingError(
+                    f"a network of {net.resolution} px cannot be trained on {data.name} of {data.resolution} px",
+                    "load the data at proxy_resolution(arch, training)",
+                )
             net = build_for_training(net, training)
-        run = _Run(net.to(device).to(memory_format=_memory_format(training)), data, training, seed, device)
+        run = _Run(net.to(device).to(memory_format=FORMATS[memory_format(training)]), data, training, seed, device)
         return run.through(on_epoch)
 
 
@@ -85,7 +100,7 @@ class _Run:
         self.net, self.data, self.training, self.device = net, data, training, device
         self.generator = torch.Generator().manual_seed(seed)
         self.optimizers = make_optimizers(net, training)
-        self.batch = min(training.batch, len(data.train))
+        self.batch = max(1, min(training.batch, len(data.train)))
         self.steps = training.epochs * (len(data.train) // self.batch)
         self.step = 0
 
@@ -103,8 +118,8 @@ class _Run:
             last = number == self.training.epochs
             if last and self.training.recalibrate:
                 self._recalibrate()
-            held_pct = self._accuracy(None if last else 1024)
-            curve.append(Epoch(number, loss, train_pct, held_pct, time.perf_counter() - began))
+            held_pct, held_images = self._accuracy(None if last else 1024)
+            curve.append(Epoch(number, loss, train_pct, held_pct, held_images, time.perf_counter() - began))
             if on_epoch:
                 on_epoch(curve[-1])
         notation = str(getattr(self.net, "arch", ""))
@@ -114,13 +129,11 @@ class _Run:
         """One epoch of steps: mean loss, and accuracy in percent on its batches."""
         self.net.train()
         total, right, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        for images, labels in self.data.train.batches(self.batch, self.generator, self.training.augment):
+        for images, labels in self._on_device(self._training_batches()):
             set_rate(self.optimizers, self.training.learning_rate * rate(self.step, self.steps, self.training.warmup))
             with self._autocast():
-                logits = self.net(images.to(self.device, memory_format=_memory_format(self.training)))
-                loss = functional.cross_entropy(
-                    logits.float(), labels.to(self.device), label_smoothing=self.training.label_smoothing
-                )
+                logits = self.net(images)
+                loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.training.label_smoothing)
             self.net.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             for optimizer in self.optimizers:
@@ -129,19 +142,24 @@ class _Run:
             total += loss.detach() * len(labels)
             right += (logits.detach().argmax(1) == labels).sum()
             seen += len(labels)
-        return float(total) / max(1, seen), 100 * float(right) / max(1, seen)
+        if not seen:
+            raise TrainingError(f"data '{self.data.name}': no training image could be read")
+        return float(total) / seen, 100 * float(right) / seen
 
     @torch.no_grad()
     def _recalibrate(self) -> None:
-        """Batch-norm statistics anew, as a plain mean over some training batches under the final weights."""
-        norms = [module for module in self.net.modules() if isinstance(module, nn.BatchNorm2d)]
+        """Batch-norm statistics anew, as a plain mean over some training batches under the final weights.
+
+        Only the norms are in train mode: statistics under dropout or drop-path are not those of the network in use.
+        """
+        norms = [module for module in self.net.modules() if isinstance(module, BATCH_NORMS)]
         momenta = [norm.momentum for norm in norms]
+        self.net.eval()
         for norm in norms:
+            norm.train()
             norm.reset_running_stats()
             norm.momentum = None  # cumulative mean
-        for number, (images, _) in enumerate(
-            self.data.train.batches(self.batch, self.generator, self.training.augment), 1
-        ):
+        for number, (images, _) in enumerate(self._on_device(self._training_batches()), 1):
             self._logits(images)
             if number == self.training.recalibrate:
                 break
@@ -149,28 +167,59 @@ class _Run:
             norm.momentum = momentum
 
     @torch.no_grad()
-    def _accuracy(self, most: int | None) -> float:
-        """Top-1 accuracy in percent on held-out images, on the first `most` of them in a fixed shuffle, or on all."""
+    def _accuracy(self, most: int | None) -> tuple[float, int]:
+        """(top-1 accuracy in percent on held-out images, how many they were): all, or batches of a fixed shuffle until
+        `most` were seen."""
         self.net.eval()
         right = seen = 0
         order = None if most is None else torch.Generator().manual_seed(0)
         size = 256 if most is None else min(256, len(self.data.held))
-        for images, labels in self.data.held.batches(size, order):
-            right += int((self._logits(images).argmax(1) == labels.to(self.device)).sum())
+        for images, labels in self._on_device(self.data.held.batches(max(1, size), order)):
+            right += int((self._logits(images).argmax(1) == labels).sum())
             seen += len(labels)
             if most is not None and seen >= most:
                 break
-        return 100 * right / max(1, seen)
+        if not seen:
+            raise TrainingError(f"data '{self.data.name}': no held-out image could be read")
+        return 100 * right / seen, seen
+
+    def _training_batches(self) -> Batches:
+        return self.data.train.batches(self.batch, self.generator, self.training.augment)
+
+    def _on_device(self, batches: Batches) -> Batches:
+        """Images and labels moved once, whether the data lie on the device, as small sets do, or are streamed."""
+        layout = FORMATS[memory_format(self.training)]
+        for images, labels in batches:
+            yield images.to(self.device, memory_format=layout), labels.to(self.device)
 
     def _logits(self, images: Tensor) -> Tensor:
         with self._autocast():
-            logits: Tensor = self.net(images.to(self.device, memory_format=_memory_format(self.training)))
+            logits: Tensor = self.net(images)
         return logits
 
     def _autocast(self) -> AbstractContextManager[None]:
-        precision = self.training.precision
-        wanted = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+        bf16 = precision(self.training, self.device) == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
+
+
+def precision(training: Training, device: torch.device) -> str:
+    """`bf16` (autocast, fp32 weights) or `fp32`: what the recipe's precision means on `device`."""
+    if training.precision == "auto":
+        return "bf16" if device.type == "cuda" else "fp32"
+    return training.precision
+
+
+def memory_format(training: Training) -> str:
+    """channels_last unless asked otherwise: on CPU too it is 1.5 to 4 times as fast for small depthwise maps."""
+    return "channels_last" if training.memory_format == "auto" else training.memory_format
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Seed the CPU and `device`. `torch.manual_seed` would seed every GPU, and only this one is put back."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 @contextmanager
@@ -184,8 +233,3 @@ def _threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _memory_format(training: Training) -> torch.memory_format:
-    """channels_last unless asked otherwise: on CPU too it is 1.5 to 4 times as fast for small depthwise maps."""
-    return torch.contiguous_format if training.memory_format == "contiguous" else torch.channels_last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from torch import nn
 
@@ -12,14 +13,28 @@ from nas.nets.blocks import Block
 from nas.recipe import Training
 from nas.scaling import scale
 
+MULTIPLE = 8  # pixels: a space of many resolutions asks for only a few sizes of the data
+
 
 def proxy(arch: Architecture, training: Training, classes: int) -> Architecture:
     """`arch` at the recipe's width and resolution, for data of `classes`: what `top1_pct` trains in its stead.
 
-    Raises: ArchitectureError where the recipe's resolution is below the network's total stride.
+    Raises: ArchitectureError where the recipe's fixed resolution is below the network's total stride.
     """
     scaled = scale(arch, width=training.width)
-    return dataclasses.replace(scaled, resolution=training.resolution, classes=classes)
+    return dataclasses.replace(scaled, resolution=proxy_resolution(arch, training), classes=classes)
+
+
+def proxy_resolution(arch: Architecture, training: Training) -> int:
+    """Side in pixels of the images that the proxy of `arch` is trained on: load the data at it.
+
+    The recipe's `resolution`; or, where it has a `resolution_scale`, so much of the network's own, rounded to the
+    nearest multiple of 8, and at least the first multiple of 8 that is no less than the network's total stride.
+    """
+    if training.resolution_scale is None:
+        return training.resolution
+    nearest = math.floor(arch.resolution * training.resolution_scale / MULTIPLE + 0.5)
+    return MULTIPLE * max(nearest, -(-arch.total_stride // MULTIPLE))
 
 
 def build_for_training(arch: Architecture, training: Training) -> Network:
