@@ -21,7 +21,7 @@ Rows = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is known of one candidate. `spreads`: 95 % half-widths in the unit of the value; a missing one is 0."""
+    """What is known of one candidate. `spreads`: half-widths of noise in the unit of the value; a missing one is 0."""
 
     values: Values
     spreads: Values = field(default_factory=dict)

@@ -38,7 +38,8 @@ def record(trial: int | None, top1: float | None, flops: float, noise: float = 0
     arch = f"r64 s16 m1k3s1c{8 * ((trial or 0) + 1)}n1 h64"
     readings = {"flops": Reading(flops)}
     if top1 is not None:
-        readings["top1_pct"] = Reading(top1, noise or None)
+        repeats = {"repeats": [top1 - noise / 2, top1, top1 + noise / 2]} if noise else {}
+        readings["top1_pct"] = Reading(top1, noise or None, 3 if noise else 1, detail=repeats)
     known = {"study": "s", "state": "complete", "arch": arch, "id": arch, "readings": readings, **fields}
     return Record(trial=trial, **known)  # type: ignore[arg-type]
 
@@ -92,7 +93,89 @@ def test_a_baseline_nothing_beats_is_said_so() -> None:
 
 
 def test_unknown_noise_is_said_so() -> None:
-    assert "noise of this study is not known" in " ".join(findings(analysed(record(0, 60, 2))))
+    assert "The noise between runs is not known" in " ".join(findings(analysed(record(0, 60, 2))))
+
+
+def test_one_run_of_a_baseline_tells_no_noise_between_runs() -> None:
+    once = dataclasses.replace(
+        record(0, 60, 2, baseline="b"),
+        readings={"flops": Reading(2), "train_images_per_s": Reading(100, 2, samples=30)},
+    )
+    analysis = analysed(once, objectives=("train_images_per_s", "flops"))
+    assert analysis.floor == {}
+    assert "The noise between runs is not known" in " ".join(findings(analysis))
+
+
+def test_the_noise_is_called_what_it_is() -> None:
+    said = " ".join(findings(analyse(records(20), recipe())))
+    assert "Noise, twice the standard deviation of 3 repeats of the baselines" in said
+    assert "95 %" not in said
+
+
+def test_networks_over_a_limit_are_on_no_front_and_cover_nothing() -> None:
+    within, over = record(1, 60, 2), record(2, 99, 1, excess={"flops<=1": 0.5})
+    analysis = analysed(record(0, 50, 1), within, over)
+    assert [result.stands for result in analysis.results] == ["front", "front", "over a limit"]
+    assert (analysis.history.reference, analysis.history.ideal) == (
+        analysed(record(0, 50, 1), within).history.reference,
+        analysed(record(0, 50, 1), within).history.ideal,
+    )
+    assert analysis.history.share[-1] == analysis.history.share[-2] > 0
+    assert analysis.history.names[-1] == "#2: over a limit"
+    assert "3 measured (1 over a limit)" in findings(analysis)[0]
+    (panel,) = panels(analysis)
+    assert [trace.meta["role"] for trace in panel.figure.data] == ["line", "infeasible", "front"]
+    assert "3 networks, 1 of them over a limit" in panel.caption
+
+
+def test_a_baseline_over_a_limit_is_called_that_and_compared() -> None:
+    baseline = record(0, 60, 2e9, 0.5, baseline="b", excess={"flops<=1500000000": 1 / 3})
+    analysis = analysed(baseline, record(1, 62, 1e9), record(2, 50, 0.5e9))
+    said = " ".join(findings(analysis))
+    assert "Baseline b (#0) is over a limit (FLOPs ≤ 1.5 G by 33 %): 1 network beats it" in said
+    assert "lacks" not in said
+    assert [row[0].text for row in front_table(analysis).rows] == ["front", "front", "over a limit"]
+    (panel,) = panels(analysis)
+    assert {"baseline", "infeasible"} <= {trace.meta["role"] for trace in panel.figure.data}
+    assert "over a limit (FLOPs ≤ 1.5 G by 33 %)" in hover(analysis, analysis.results[0])
+
+
+def test_a_baseline_is_named_over_a_limit_measured_or_not() -> None:
+    late = record(0, 60, 1, baseline="b", excess={"top1_pct>=70": 1 / 7})
+    never = record(1, None, 9, baseline="c", excess={"flops<=1": 8.0}, state="infeasible")
+    said = " ".join(findings(analysed(late, never, record(2, None, 1))))
+    assert "There is no front: 2 networks are over a limit, and 1 other lacks a value of top-1 and FLOPs." in said
+    assert "Baseline b (#0) is over a limit (top-1 ≥ 70.0 % by 14 %), so it is not compared." in said
+    assert "Baseline c (#1) is over a limit (FLOPs ≤ 1 by 800 %) and was not measured" in said
+
+
+@pytest.mark.parametrize(
+    ("top1", "said"),
+    [
+        (70, "The recipe tells baseline big from small (the smallest): difference +10.0 points of top-1, 20.0 seed"),
+        (
+            61,
+            "The recipe hardly tells baseline big from small (the smallest): difference +1.0 points of top-1, 2.0 seed",
+        ),
+    ],
+)
+def test_the_separation_that_the_recipe_achieves_is_said(top1: float, said: str) -> None:
+    small, big = record(0, 60, 1, 0.8, baseline="small"), record(1, top1, 2, 1.0, baseline="big")
+    assert said in " ".join(findings(analysed(small, big)))
+    assert "seed deviations" not in " ".join(findings(analysed(small, record(2, 50, 2))))
+
+
+def test_timings_taken_side_by_side_are_warned_of() -> None:
+    def timed(trial: int, **environment: object) -> Record:
+        readings = {"flops": Reading(trial + 1), "train_images_per_s": Reading(100)}
+        return dataclasses.replace(record(trial, None, 1), readings=readings, environment=environment)
+
+    def warned(*known: Record) -> str:
+        return " ".join(findings(analysed(*known, objectives=("train_images_per_s", "flops"))))
+
+    assert "side by side" not in warned(timed(0), timed(1, workers=1))
+    assert "train img/s was taken side by side, by up to 4 workers" in warned(timed(0, workers=4), timed(1, workers=4))
+    assert "Readings of 1 and of 4 workers do not compare" in warned(timed(0, workers=1), timed(1, workers=4))
 
 
 def test_readings_of_two_devices_are_warned_of() -> None:

@@ -16,6 +16,10 @@ def record(trial: int | None, readings: dict[str, Reading], baseline: str = "", 
     return Record(trial=trial, readings=readings, baseline=baseline, **known)  # type: ignore[arg-type]
 
 
+def repeated(value: float, spread: float) -> Reading:
+    return Reading(value, spread, 3, detail={"repeats": [value - spread / 2, value, value + spread / 2]})
+
+
 def test_one_row_a_trial_and_a_column_a_metric() -> None:
     table = frame(
         [
@@ -47,10 +51,11 @@ def test_no_records_still_have_their_columns() -> None:
 def test_the_floor_is_the_noise_of_the_baselines() -> None:
     floor = noise_floor(
         [
-            record(0, {"top1_pct": Reading(60, 0.8, 3), "train_images_per_s": Reading(200, 10, 3)}, "a"),
-            record(1, {"top1_pct": Reading(50, 1.0, 3), "flops": Reading(1e9)}, "b"),
+            record(0, {"top1_pct": repeated(60, 0.8), "train_images_per_s": repeated(200, 10)}, "a"),
+            record(1, {"top1_pct": repeated(50, 1.0), "flops": Reading(1e9)}, "b"),
             record(2, {"top1_pct": Reading(50, 9.0)}),  # no baseline
-            record(3, {"top1_pct": Reading(50, 9.0)}, "c", state="failed"),
+            record(3, {"top1_pct": repeated(50, 9.0)}, "c", state="failed"),
+            record(4, {"train_images_per_s": Reading(200, 90, 30)}, "d"),  # one run: 30 steps, no repeats
         ]
     )
     assert floor == {"top1_pct": 1.0, "train_images_per_s": 0.05}

@@ -7,10 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nas.metric import METRICS, Metric, Objective
-from nas.pareto import Objectives, Point, Status, beats, hypervolume_history, ideal_point, reference_point, standing
+from nas.pareto import (
+    Objectives,
+    Point,
+    Status,
+    beats,
+    complete,
+    hypervolume_history,
+    ideal_point,
+    reference_point,
+    standing,
+)
 from nas.recipe import Recipe
 from nas.record import Record, State
-from nas.report.noise import noise_floor, spreads
+from nas.report.noise import Separation, noise_floor, separations, spreads
 
 STATES: tuple[State, ...] = ("complete", "infeasible", "failed", "running")
 
@@ -33,8 +43,22 @@ class Result:
         return f"{self.record.baseline} ({number})" if number else self.record.baseline
 
     @property
+    def over(self) -> tuple[str, ...]:
+        """The limits that it breaks."""
+        return tuple(limit for limit, excess in self.record.excess.items() if excess > 0)
+
+    @property
+    def feasible(self) -> bool:
+        return self.record.state != "infeasible" and not self.over
+
+    @property
+    def stands(self) -> str:
+        """`front`, `tied` or `dominated`; else why it is none of them."""
+        return self.status or ("lacks a value" if self.feasible else "over a limit")
+
+    @property
     def point(self) -> Point:
-        return Point(self.values, self.spreads, feasible=all(excess <= 0 for excess in self.record.excess.values()))
+        return Point(self.values, self.spreads, feasible=self.feasible)
 
     def noise(self, other: Result, key: str) -> float:
         """The difference in `key` below which the two are tied: the larger of both spreads."""
@@ -52,7 +76,9 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found against a baseline: those that beat it beyond noise, and the farthest step in each objective."""
+    """What was found against a baseline: those that beat it beyond noise, and the farthest step in each objective.
+
+    A baseline over a limit is compared as well: it cannot be on the front, but what beats it is worth knowing."""
 
     baseline: Result
     better: tuple[Result, ...]
@@ -61,7 +87,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The share of the box between `reference` and `ideal` that is dominated after each finished trial."""
+    """The share of the box between `reference` and `ideal` that is dominated after each finished trial. Networks over
+    a limit count for nothing, not for the box either."""
 
     share: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
@@ -71,7 +98,8 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All a report says of a study. `results` are the measured networks, each once; `front` holds tied ones too."""
+    """All a report says of a study. `results` are the measured networks, each once, those over a limit too; `outside`
+    the ones over a limit that were not measured; `front` holds tied ones too."""
 
     recipe: Recipe
     records: tuple[Record, ...]
@@ -84,11 +112,13 @@ class Analysis:
     front: tuple[Result, ...]
     best: tuple[Best, ...]
     comparisons: tuple[Comparison, ...]
+    separations: tuple[Separation, ...]
     history: History
 
     @property
     def baselines(self) -> tuple[Result, ...]:
-        return tuple(result for result in self.results if result.record.baseline)
+        """Measured or not."""
+        return tuple(result for result in (*self.results, *self.outside) if result.record.baseline)
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -111,22 +141,29 @@ def analyse(records: Iterable[Record], recipe: Recipe) -> Analysis:
         for draft, status in zip(drafts, statuses, strict=True)
     )
     ranked = [result for result in results if result.status]
-    complete = sum(record.state == "complete" for record in ordered)
+    counts = {state: sum(record.state == state for record in ordered) for state in STATES}
+    measured = {record.id for record in distinct}
     return Analysis(
         recipe=recipe,
         records=ordered,
         objectives=goals,
         floor=floor,
-        counts={state: sum(record.state == state for record in ordered) for state in STATES},
-        repeats=complete - len(results),
+        counts=counts,
+        repeats=counts["complete"] - len(results),
         results=results,
         outside=tuple(
             _result(record, recipe.parsed_objectives, floor)
             for record in _distinct(record for record in ordered if record.state == "infeasible")
+            if record.id not in measured
         ),
         front=_front(ranked, goals),
         best=tuple(_best(ranked, key) for key, _ in goals) if ranked else (),
-        comparisons=tuple(_compare(one, ranked, goals) for one in ranked if one.record.baseline and len(ranked) > 1),
+        comparisons=tuple(
+            _compare(one, ranked, goals)
+            for one in results
+            if one.record.baseline and complete(one.values, goals) and any(other is not one for other in ranked)
+        ),
+        separations=separations(ordered),
         history=_history(ordered, results, goals),
     )
 
@@ -186,7 +223,8 @@ def _compare(baseline: Result, ranked: Sequence[Result], goals: Objectives) -> C
 def _history(records: Sequence[Record], results: Sequence[Result], goals: Objectives) -> History:
     known = {id(result.record): result for result in results}
     finished = [record for record in records if record.state != "running"]
-    values = [known[id(record)].values if id(record) in known else {} for record in finished]
+    feasible = {place: result for place, result in known.items() if result.feasible}
+    values = [feasible[id(record)].values if id(record) in feasible else {} for record in finished]
     reference, ideal = reference_point(values, goals), ideal_point(values, goals)
     if not reference:
         return History()
@@ -198,6 +236,6 @@ def _history(records: Sequence[Record], results: Sequence[Result], goals: Object
 
 def _result_name(record: Record, result: Result | None) -> str:
     if result is not None:
-        return result.name
+        return result.name if result.feasible else f"{result.name}: over a limit"
     number = record.baseline if record.trial is None else f"#{record.trial}"
     return f"{number}: {'a repeat' if record.state == 'complete' else record.state}"

@@ -89,12 +89,13 @@ def importances(importance: Mapping[str, Mapping[str, float]], most: int = 12) -
 
 
 def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
-    shown = [result for result in analysis.results if x in result.values and y in result.values]
-    outside = [result for result in analysis.outside if x in result.values and y in result.values]
+    known = (*analysis.results, *analysis.outside)
+    shown = [result for result in known if x in result.values and y in result.values]
+    over = [result for result in shown if not result.feasible]
     groups: dict[str, list[Result]] = {
         "dominated": [result for result in shown if result.status == "dominated"],
-        "unranked": [result for result in shown if result.status is None],
-        "infeasible": outside,
+        "unranked": [result for result in shown if result.feasible and not result.status],
+        "infeasible": over,
         "tied": [result for result in shown if result.status == "tied"],
         "front": [result for result in shown if result.status == "front"],
     }
@@ -106,7 +107,7 @@ def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
         traces.append(_baselines(analysis, ring, shown, x, y))
     figure = _figure(traces, _metric_axis(axis(x), shown, x), _metric_axis(axis(y), shown, y))
     caption = words.plural(len(shown), "network")
-    caption += f", and {len(outside)} outside the limits" if outside else ""
+    caption += f", {len(over)} of them over a limit" if over else ""
     line = f"the line joins those that no other beats in {axis(x).label} and {axis(y).label} alone, at face value"
     name = f"panel-{x}-{y}" if x.isidentifier() and y.isidentifier() else f"panel-{pairs(analysis).index((x, y))}"
     return Drawing(name, f"{axis(y).label} over {axis(x).label}", f"{caption}; {line}.", figure)
@@ -166,7 +167,7 @@ def _baselines(analysis: Analysis, ring: Sequence[Result], shown: Sequence[Resul
 
 def hover(analysis: Analysis, result: Result) -> str:
     """What the pointer shows of a network: name, status, every metric, the notation; escaped for plotly."""
-    lines = [f"<b>{escape(result.name)}</b> {result.status or result.record.state}"]
+    lines = [f"<b>{escape(result.name)}</b> {escape(result.stands if result.feasible else words.limits(result))}"]
     for key in analysis.measured:
         if key in result.values:
             metric = axis(key)

@@ -17,8 +17,8 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row a trial, in the order given.
 
     Columns: study, trial (Int64; missing for a baseline outside the space), state, baseline, arch, id, then for every
-    metric of `nas.metric.METRICS` its value (float; NaN where unmeasured) and `<key>_spread` (95 % half-width of that
-    reading alone, NaN where unknown; `nas.report.noise` adds the study's noise), then reused, reason, seconds, started.
+    metric of `nas.metric.METRICS` its value (float; NaN where unmeasured) and `<key>_spread` (the noise of that
+    reading alone, NaN where unknown; `nas.report.noise` adds the study's), then reused, reason, seconds, started.
     """
     table = pd.DataFrame([_row(record) for record in records], columns=_columns(), dtype="object")
     numbers = {key: "float64" for key in table.columns if key not in _TEXT}

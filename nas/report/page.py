@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -27,11 +27,14 @@ _LEGEND = {  # role of a trace: (what it means, its mark in a box of 22 × 16)
         '<path class="line-front" stroke-width="1.6" d="M11 3l5 5-5 5-5-5z"/>',
     ),
     "dominated": ("dominated", '<circle class="fill-dominated" cx="11" cy="8" r="4"/>'),
-    "unranked": ("lacks an objective", '<circle class="line-dominated" stroke-width="1.6" cx="11" cy="8" r="4"/>'),
-    "infeasible": ("outside the limits", '<path class="line-infeasible" stroke-width="1.8" d="M7 4l8 8m0-8l-8 8"/>'),
+    "unranked": (
+        "lacks a value of an objective",
+        '<circle class="line-dominated" stroke-width="1.6" cx="11" cy="8" r="4"/>',
+    ),
+    "infeasible": ("over a limit", '<path class="line-infeasible" stroke-width="1.8" d="M7 4l8 8m0-8l-8 8"/>'),
     "baseline": ("baseline", '<path class="line-ink" stroke-width="1.8" d="M5 2h12v12h-12z"/>'),
     "line": ("front of the two metrics shown", '<path class="line-front" stroke-width="1.6" d="M1 13h8v-8h12"/>'),
-    "noise": ("95 % noise", '<path class="line-front" d="M11 1v14M8 1h6M8 15h6"/>'),
+    "noise": ("noise", '<path class="line-front" d="M11 1v14M8 1h6M8 15h6"/>'),
 }
 
 
@@ -137,7 +140,7 @@ def _front(analysis: Analysis) -> str:
     table = tables.front_table(analysis)
     if not table.rows:
         return '<p class="empty">There is no front yet.</p>'
-    note = '<p class="caption">Arrows point to the better side; ± is the 95 % noise. A click on a head sorts.</p>'
+    note = '<p class="caption">Arrows point to the better side; ± is the noise. A click on a head sorts.</p>'
     return to_html(table, sortable=True) + note
 
 
@@ -179,23 +182,11 @@ def _failures(analysis: Analysis) -> str:
 
 def _provenance(study: StudyReport) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>' for key, value in flat(study.provenance)
+        f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>'
+        for key, value in tables.flat(study.provenance)
     )
     facts = f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>' if rows else ""
     return f'{facts}\n<h3 class="later">Recipe</h3>\n<pre tabindex="0">{escape(recipe_yaml(study))}</pre>'
-
-
-def flat(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested mappings as (dotted key, text)."""
-    pairs: list[tuple[str, str]] = []
-    for key, value in document.items():
-        if isinstance(value, Mapping):
-            pairs += flat(value, f"{prefix}{key}.")
-        else:
-            pairs.append(
-                (f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
-            )
-    return pairs
 
 
 def recipe_yaml(study: StudyReport) -> str:

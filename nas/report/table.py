@@ -70,7 +70,7 @@ def to_csv(table: Table) -> str:
 
 def to_markdown(table: Table) -> str:
     """A pipe table; numbers to the right."""
-    lines = [[_markdown(column.label) for column in table.columns]]
+    lines = [[markdown(column.label) for column in table.columns]]
     lines += [["---:" if column.kind == "number" else "---" for column in table.columns]]
     lines += [
         [_markdown_cell(column, cell) for column, cell in zip(table.columns, row, strict=True)] for row in table.rows
@@ -170,17 +170,15 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]#|~$])")
 def _markdown_cell(column: Column, cell: Cell) -> str:
     if column.kind == "code" and cell.raw is not None and not set(cell.text) & set("`|<\n\r"):
         return f"`{cell.text}`"
-    return _markdown(cell.text)
+    return markdown(cell.text)
 
 
-def _markdown(words: str) -> str:
+def markdown(words: str) -> str:
     """Text that renders as itself: no markup, no HTML, no line break."""
     plain = _MARKDOWN.sub(r"\\\1", " ".join(words.split()))
     # a lone '#' inside a cell starts no heading; '#12' reads better unescaped
     return plain.replace("\\#", "#").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-
-markdown = _markdown
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",

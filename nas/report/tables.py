@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nas.arch import Architecture
@@ -58,7 +58,7 @@ def front_table(analysis: Analysis) -> Table:
     )
     rows = tuple(
         (
-            Cell(result.status or "not ranked", result.status or "not ranked", mark=result.status or "none"),
+            Cell(result.stands, result.stands, mark=result.status or "none"),
             Cell(result.name, result.record.trial, link=anchor(result) if id(result) in members else ""),
             *(_reading_cell(result, key) for key in analysis.measured),
             text(result.record.baseline),
@@ -86,12 +86,13 @@ def trials_table(analysis: Analysis) -> Table:
     )
     rows = []
     for record in analysis.records:
-        result = known.get(id(record)) or Result(record, record.values, {})
+        found = known.get(id(record))
+        result = found or Result(record, record.values, {})
         rows.append(
             (
                 text(record.trial),
                 text(record.state),
-                text(result.status),
+                text(found and found.stands),
                 text(record.baseline),
                 *(_reading_cell(result, key) for key in keys),
                 text(record.reused),
@@ -168,11 +169,20 @@ def conditions_text(records: Iterable[Record], key: str) -> str:
     seen: dict[str, set[str]] = defaultdict(set)
     readings = [record.readings[key] for record in records if key in record.readings]
     for reading in readings:
-        for name, value in _flat(reading.conditions):
+        for name, value in flat(reading.conditions):
             seen[name].add(value)
     same = [f"{name} {next(iter(values))}" for name, values in seen.items() if len(values) == 1]
     differ = [name for name, values in seen.items() if len(values) > 1]
     return "; ".join([*same, *([f"differing: {', '.join(differ)}"] if differ else [])])
+
+
+def flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested mappings as (dotted key, text)."""
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def stage_table(arch: Architecture, name: str = "stages") -> Table:
@@ -226,11 +236,3 @@ def _why(record: Record) -> str:
 
 def _some(names: list[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _flat(conditions: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    for key, value in conditions.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)

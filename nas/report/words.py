@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nas.metric import METRICS
+from nas.metric import METRICS, MetricError, parse_limit
 from nas.report.analysis import Analysis, Best, Comparison, Result, axis, gain
+from nas.report.noise import SEPARATE, TIMED, Separation, runs
 from nas.report.tables import noise_text, reading_text, unit
 
 
@@ -16,19 +17,24 @@ def findings(analysis: Analysis) -> list[str]:
         return ["No trial has been recorded yet."]
     sentences = [trials(analysis)]
     if not any(result.status for result in analysis.results):
-        return [*sentences, _nothing(analysis)]
+        return [*sentences, _nothing(analysis), *(_unranked(result) for result in analysis.baselines)]
     sentences.append(front(analysis))
     sentences += [_best(best) for best in analysis.best]
     sentences += [_comparison(comparison) for comparison in analysis.comparisons]
-    sentences += [_unranked(result) for result in analysis.baselines if not result.status]
-    return [*sentences, noise(analysis), *_mixed(analysis)]
+    compared = {id(comparison.baseline) for comparison in analysis.comparisons}
+    sentences += [
+        _unranked(result) for result in analysis.baselines if not result.status and id(result) not in compared
+    ]
+    return [*sentences, noise(analysis), *separation(analysis), *_mixed(analysis), *_side_by_side(analysis)]
 
 
 def trials(analysis: Analysis) -> str:
     """How many trials, by state."""
     counts = analysis.counts
-    repeats = f" ({analysis.repeats} of them the same network again)" if analysis.repeats else ""
-    parts = [f"{counts['complete']} measured{repeats}"]
+    over = sum(not result.feasible for result in analysis.results)
+    notes = [f"{analysis.repeats} of them the same network again"] if analysis.repeats else []
+    notes += [f"{over} over a limit"] if over else []
+    parts = [f"{counts['complete']} measured" + (f" ({', '.join(notes)})" if notes else "")]
     parts += [f"{counts[state]} {state}" for state in ("infeasible", "failed", "running") if counts[state]]
     return f"{plural(len(analysis.records), 'trial')}: {', '.join(parts)}."
 
@@ -53,11 +59,36 @@ def noise(analysis: Analysis) -> str:
         return "Every objective is computed and not measured: it has no noise, and nothing is tied."
     if not analysis.floor:
         return (
-            "The noise of this study is not known: no baseline was measured several times. "
-            "Differences are taken at face value, but for what single readings say of themselves."
+            "The noise between runs is not known: no baseline was measured several times. "
+            "Differences are taken at face value, but for the spread within the run that a timing states."
         )
     parts = [f"{METRICS[key].label} {noise_text(key, floor)}" for key, floor in analysis.floor.items()]
-    return f"Noise (95 %, from the repeated baselines): {', '.join(parts)}. Smaller differences are called ties."
+    repeated = [record.readings for record in analysis.records if record.baseline]
+    taken = {runs(readings[key]) for readings in repeated for key in analysis.floor if key in readings}
+    counts = sorted(taken - {1})
+    repeats = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    within = any(key in TIMED for key in analysis.floor)
+    return (
+        f"Noise, twice the standard deviation of {repeats} repeats of the baselines"
+        f"{' (of a timing at least its spread within a run)' if within else ''}: {', '.join(parts)}. "
+        "Smaller differences are called ties."
+    )
+
+
+def separation(analysis: Analysis) -> list[str]:
+    """How far the training recipe holds each repeated baseline and the smallest apart."""
+    return [_separation(apart) for apart in analysis.separations]
+
+
+def _separation(apart: Separation) -> str:
+    size = "" if apart.smallest == "smallest" else " (the smallest)"
+    pair = f"baseline {apart.name} from {apart.smallest}{size}: difference {_signed(apart.points, 1)} points of top-1"
+    if apart.deviations is None:
+        return f"Whether the recipe tells {pair}, is not known: {apart.repeats} repeats gave the same value."
+    measured = f"{pair}, {apart.deviations:.1f} seed deviations ({apart.repeats} repeats)"
+    if apart.deviations < SEPARATE:
+        return f"The recipe hardly tells {measured}. Under {SEPARATE:g}, small differences in top-1 rank nothing."
+    return f"The recipe tells {measured}."
 
 
 def device(analysis: Analysis, provenance: Mapping[str, Any]) -> str:
@@ -76,6 +107,14 @@ def device(analysis: Analysis, provenance: Mapping[str, Any]) -> str:
     return ", ".join(sorted(seen))
 
 
+def limits(result: Result) -> str:
+    """The limits that a network breaks and by how much: over a limit (FLOPs ≤ 20 G by 28 %)."""
+    if not result.over:
+        return result.stands
+    broken = [f"{_limit(limit)} by {_share(result.record.excess[limit])} %" for limit in result.over]
+    return f"over {'a limit' if len(broken) == 1 else 'limits'} ({', '.join(broken)})"
+
+
 def _mixed(analysis: Analysis) -> list[str]:
     """A warning for every measured objective whose readings were not taken on one device."""
     mixed = [
@@ -87,9 +126,34 @@ def _mixed(analysis: Analysis) -> list[str]:
     return [f"Take care: {' and '.join(mixed)} was measured on more than one device."] if mixed else []
 
 
+def _side_by_side(analysis: Analysis) -> list[str]:
+    """A warning where timings were taken by several workers at a time, or some so and some not."""
+    timed = [key for key in TIMED if any(key in result.values for result in analysis.results)]
+    said = {
+        record.environment["workers"]
+        for record in analysis.records
+        if record.state == "complete" and set(timed) & set(record.readings)
+        and type(record.environment.get("workers")) is int
+    }  # fmt: skip
+    if not said or said == {1}:
+        return []
+    labels, counts = " and ".join(axis(key).label for key in timed), [str(count) for count in sorted(said)]
+    beside = f"{labels} was taken side by side, by up to {counts[-1]} workers at a time, which disturb each other."
+    if len(said) == 1:
+        return [f"Take care: {beside}"]
+    return [f"Take care: {beside} Readings of {' and of '.join(counts)} workers do not compare."]
+
+
 def _nothing(analysis: Analysis) -> str:
     wanted = " and ".join(axis(key).label for key, _ in analysis.objectives)
-    return f"No network has a value for every objective ({wanted}), so there is no front."
+    over = sum(not result.feasible for result in (*analysis.results, *analysis.outside))
+    if not over:
+        return f"No network has a value for every objective ({wanted}), so there is no front."
+    lacking = sum(result.feasible for result in analysis.results)
+    rest = (
+        f", and {plural(lacking, 'other')} {'lacks' if lacking == 1 else 'lack'} a value of {wanted}" if lacking else ""
+    )
+    return f"There is no front: {plural(over, 'network')} {'is' if over == 1 else 'are'} over a limit{rest}."
 
 
 def _best(best: Best) -> str:
@@ -102,8 +166,8 @@ def _best(best: Best) -> str:
 
 def _comparison(comparison: Comparison) -> str:
     baseline = comparison.baseline
-    stands = {"front": "on the front", "tied": "on the front, but tied", "dominated": "dominated"}
-    opening = f"Baseline {baseline.name} is {stands[str(baseline.status)]}"
+    stands = {"front": "on the front", "tied": "on the front, but tied", "over a limit": limits(baseline)}
+    opening = f"Baseline {baseline.name} is {stands.get(baseline.stands, baseline.stands)}"
     if not comparison.better:
         return f"{opening}: no network gains on it beyond noise without losing beyond noise elsewhere."
     steps = [f"{_step(new, baseline, key)} with {new.name}" for key, new in comparison.farthest.items()]
@@ -127,7 +191,22 @@ def _signed(value: float, digits: int) -> str:
 
 
 def _unranked(result: Result) -> str:
-    return f"Baseline {result.name} lacks an objective and is not compared."
+    if not result.feasible:
+        measured = "" if result.record.state == "complete" else " and was not measured"
+        return f"Baseline {result.name} is {limits(result)}{measured}, so it is not compared."
+    return f"Baseline {result.name} lacks a value of an objective and is not compared."
+
+
+def _limit(text: str) -> str:
+    try:
+        limit = parse_limit(text)
+    except MetricError:  # a record of another version
+        return text
+    return f"{axis(limit.key).label} {'≤' if limit.relation == '<=' else '≥'} {axis(limit.key).format(limit.bound)}"
+
+
+def _share(excess: float) -> str:
+    return f"{100 * excess:,.0f}" if excess >= 0.1 else f"{100 * excess:.2g}"
 
 
 def plural(count: int, word: str) -> str:

@@ -103,8 +103,10 @@ def readme(study: StudyReport, analysis: Analysis) -> str:
 _HOW_TO_READ = """\
 How to read it: a network is *dominated* when another is nowhere worse and somewhere better. The rest are the *front*.
 A member is *tied* when another network is worse than it by more than the noise in no objective and better by more
-than the noise in one: measured again, it might drop out. The noise of a pair is the larger of their two 95 %
-half-widths (the numbers after ±), and never less than the repeats of the baselines showed. “–” is not measured."""
+than the noise in one: measured again, it might drop out. The number after ± is the noise of a reading: for a timing
+the nominal 95 % interval of the median within its run, for an accuracy twice the standard deviation between seeds, and
+never less than the repeats of the baselines showed. The noise of a pair is the larger of the two. A network *over a
+limit* is drawn and never on the front. “–” is not measured."""
 
 _FILES = """\
 ## Files
