@@ -165,6 +165,12 @@ def test_the_separation_that_the_recipe_achieves_is_said(top1: float, said: str)
     assert "seed deviations" not in " ".join(findings(analysed(small, record(2, 50, 2))))
 
 
+def test_too_few_networks_for_importance_is_said(tmp_path: Path) -> None:
+    bare = dataclasses.replace(study(20), importance={}, importance_needs=84)
+    page = write_report(bare, tmp_path).read_text()
+    assert "needs 84 distinct measured networks, and there are 0." in page
+
+
 def test_timings_taken_side_by_side_are_warned_of() -> None:
     def timed(trial: int, **environment: object) -> Record:
         readings = {"flops": Reading(trial + 1), "train_images_per_s": Reading(100)}

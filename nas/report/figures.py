@@ -254,4 +254,5 @@ def _importance(number: int, key: str, cells: Mapping[str, float], most: int) ->
     figure.update_layout(xaxis={"range": [0, 1.15 * max(share for _, share in top) or 1]}, bargap=0.35)
     caption = f"The share of the variation of {label} among the trials that each cell of the space explains"
     caption += f"; the first {most} of {len(ranked)}." if len(ranked) > most else "."
+    caption += " The shares always sum to one: of values drawn at random, one cell of 28 still gets about .15."
     return Drawing(f"importance-{number}", f"What moves {label}", caption, figure)

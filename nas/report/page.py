@@ -46,7 +46,7 @@ def render(study: StudyReport, analysis: Analysis) -> str:
         ("fronts", "Pareto fronts", _fronts(analysis, drawings)),
         ("table", "The front as a table", _front(analysis)),
         ("networks", "The networks of the front", _networks(analysis)),
-        ("search", "How the search went", _search(drawings)),
+        ("search", "How the search went", _search(study, analysis, drawings)),
         ("failures", "Trials without a result", _failures(analysis)),
         ("metrics", "What the numbers mean", to_html(tables.metrics_table(analysis))),
         ("provenance", "Provenance", _provenance(study)),
@@ -170,9 +170,18 @@ def _network(analysis: Analysis, result: Result) -> str:
     )
 
 
-def _search(drawings: Sequence[Drawing]) -> str:
+def _search(study: StudyReport, analysis: Analysis, drawings: Sequence[Drawing]) -> str:
     shown = [drawing for drawing in drawings if not drawing.name.startswith("panel-")]
-    return f'<div class="grid">{_plots(shown, "plot short")}</div>' if shown else ""
+    if not shown:
+        return ""
+    there = sum(bool(result.record.settings) for result in analysis.results)
+    missing = (
+        f'<p class="caption">Which cell of the space moves a metric is not said: that needs {study.importance_needs:,} '
+        f"distinct measured networks, and there {'is' if there == 1 else 'are'} {there:,}.</p>"
+        if there < study.importance_needs
+        else ""
+    )
+    return f'<div class="grid">{_plots(shown, "plot short")}</div>{missing}'
 
 
 def _failures(analysis: Analysis) -> str:

@@ -14,9 +14,11 @@ from nas.record import Record
 class StudyReport:
     """A study as values. `provenance`: command, versions, device, dates, as text or nested mappings of text; a report
     states nothing about its making that is not in here. `importance`: metric → cell of the space → share of its
-    variation, computed elsewhere; empty where it is not known."""
+    variation, computed elsewhere; empty where it is not known. `importance_needs`: the distinct measured networks from
+    which it is, 0 where nobody said."""
 
     records: Sequence[Record]
     recipe: Recipe
     provenance: Mapping[str, Any] = field(default_factory=dict)
     importance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    importance_needs: int = 0
