@@ -7,11 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from nas.data import DataError, load_data
+from nas.data import DataError, check_data, load_data
 from nas.data.cache import cached
 from nas.data.folder import LARGEST_RESIDENT
 from nas.data.fractals import Fractals, draw
 from nas.data.split import augmented
+from nas.data.vision import VISION
 
 TINY = Fractals(classes=3, train=4, held=2)
 
@@ -158,10 +159,14 @@ def test_corrupt_images_are_skipped_and_counted(tmp_path: Path, resident: int, m
     ],
 )
 def test_a_missing_or_unknown_data_set_is_one_clear_line(spec: str, message: str, hint: str) -> None:
-    with pytest.raises(DataError, match=message) as caught:
-        load_data(spec, resolution=16)
-    assert "\n" not in str(caught.value)
-    assert hint in caught.value.hint
+    said = []
+    for function in (load_data, check_data):
+        with pytest.raises(DataError, match=message) as caught:
+            function(spec, resolution=16)
+        assert "\n" not in str(caught.value)
+        assert hint in caught.value.hint
+        said.append(str(caught.value))
+    assert said[0] == said[1]
 
 
 def test_a_folder_without_classes_or_images_says_so(tmp_path: Path) -> None:
@@ -173,6 +178,73 @@ def test_a_folder_without_classes_or_images_says_so(tmp_path: Path) -> None:
         (tmp_path / name / "1.png").write_bytes(b"not a picture")
     with pytest.raises(DataError, match="can be read"):
         load_data(f"folder:{tmp_path}", resolution=8)
+
+
+# checks before a search
+
+
+@pytest.mark.parametrize("spec", ["fractals", "fractals:1000x10000", "digits"])
+def test_checking_built_in_data_draws_nothing(spec: str, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.data.fractals.draw", lambda *_: pytest.fail("drawn"))
+    check_data(spec)
+    assert not own_cache.exists()
+
+
+def test_checking_refuses_a_resolution_that_cannot_be_had() -> None:
+    with pytest.raises(DataError, match="too fine"):
+        check_data("fractals", resolution=1000)
+
+
+def test_checking_a_folder_reads_no_more_than_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(tmp_path / "train", {"ant": 30, "bee": 30})
+    pictures(tmp_path / "val", {"ant": 20, "bee": 20})
+    (tmp_path / "train" / "ant" / "0.png").write_bytes(b"not a picture")
+    opened: list[object] = []
+    open_image = Image.open
+    monkeypatch.setattr(Image, "open", lambda path: opened.append(path) or open_image(path))
+    check_data(f"folder:{tmp_path}")
+    assert len(opened) == 3  # the damaged one, the next, and one held-out
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_checking_a_folder_of_which_nothing_can_be_read_says_so(tmp_path: Path, part: str) -> None:
+    for name in ("train", "val"):
+        pictures(tmp_path / name, {"ant": 2, "bee": 2})
+    for path in (tmp_path / part).rglob("*.png"):
+        path.write_bytes(b"not a picture")
+    said = []
+    for function in (load_data, check_data):
+        with pytest.raises(DataError, match="can be read") as caught:
+            function(f"folder:{tmp_path}", resolution=8)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_checking_a_torchvision_set_opens_it_and_reads_one_image_of_each_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Few:
+        """Three images, the first of them damaged."""
+
+        def __init__(self, root: str, download: bool, train: bool) -> None:
+            self.read: list[int] = []
+            sets.append(self)
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> tuple[Image.Image, int]:
+            self.read.append(index)
+            if index == 0:
+                raise OSError("damaged")
+            return Image.new("RGB", (9, 12)), index
+
+    sets: list[Few] = []
+    monkeypatch.setitem(VISION, "cifar10", (Few, {"train": True}, {"train": False}))
+    check_data(f"cifar10:{tmp_path}")
+    assert [one.read for one in sets] == [[0, 1], [0, 1]]
+    data = load_data(f"cifar10:{tmp_path}", resolution=8)
+    assert (data.classes, len(data.train), data.skipped) == (3, 2, 2)
 
 
 # batches

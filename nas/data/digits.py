@@ -10,10 +10,15 @@ from nas.data.source import DataError, Request
 from nas.data.split import Data, resident
 
 
-def load_digits(request: Request) -> Data:
-    """Ten classes; every fifth image, in an order drawn from the seed, is held out."""
+def check_digits(request: Request) -> None:
+    """They are always there; only an argument is too much."""
     if request.argument:
         raise DataError(f"data 'digits' takes no argument; got '{request.argument}'", "write: digits")
+
+
+def load_digits(request: Request) -> Data:
+    """Ten classes; every fifth image, in an order drawn from the seed, is held out."""
+    check_digits(request)
     from sklearn.datasets import load_digits as bundled
 
     pixels, labels = bundled(return_X_y=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
+from torch import Tensor
 
-from nas.data.images import decode_all, square
+from nas.data.images import any_readable, decode_all, square
 from nas.data.source import DataError, Request
 from nas.data.split import Data, resident
 from nas.data.stream import Streamed
@@ -22,20 +24,39 @@ Sample = tuple[Path, int]
 
 def load_folder(request: Request) -> Data:
     """Images of a folder: decoded onto the device if they fit in `LARGEST_RESIDENT` bytes, else streamed."""
-    root = Path(request.argument).expanduser()
-    if not request.argument or not root.is_dir():
-        raise DataError(f"data 'folder:{request.argument}': no such folder", HINT)
-    classes, train, held = _listed(root, request.seed)
+    classes, train, held = _listed(_root(request), request.seed)
     name = f"folder:{request.argument}"
     size = (len(train) + len(held)) * 3 * request.resolution**2
     if size > LARGEST_RESIDENT:
         streams = [Streamed(tuple(samples), request.resolution) for samples in (train, held)]
         return Data(name, len(classes), request.resolution, streams[0], streams[1])
-    (x, y, lost), (held_x, held_y, held_lost) = (_decoded(part, request.resolution) for part in (train, held))
-    if not len(y) or not len(held_y):
-        raise DataError(f"data '{name}': no {'held-out' if len(y) else 'training'} image can be read", HINT)
+    (x, y, lost), (held_x, held_y, held_lost) = (
+        decode_all(len(part), _reader(part, request.resolution)) for part in (train, held)
+    )
+    for read, what in ((y, "training"), (held_y, "held-out")):
+        if not len(read):
+            raise _unreadable(request, what)
     splits = resident((x, y), (held_x, held_y), request.device, (lost, held_lost))
     return Data(name, len(classes), request.resolution, *splits)
+
+
+def check_folder(request: Request) -> None:
+    """Lists the folder, and reads images of each split until one can be read: as a rule one."""
+    _, train, held = _listed(_root(request), request.seed)
+    for samples, what in ((train, "training"), (held, "held-out")):
+        if not any_readable(len(samples), _reader(samples, 8)):
+            raise _unreadable(request, what)
+
+
+def _root(request: Request) -> Path:
+    root = Path(request.argument).expanduser()
+    if not request.argument or not root.is_dir():
+        raise DataError(f"data 'folder:{request.argument}': no such folder", HINT)
+    return root
+
+
+def _unreadable(request: Request, what: str) -> DataError:
+    return DataError(f"data 'folder:{request.argument}': no {what} image can be read", HINT)
 
 
 def _listed(root: Path, seed: int) -> tuple[list[str], list[Sample], list[Sample]]:
@@ -85,10 +106,10 @@ def _split(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Sample]
     return train, held
 
 
-def _decoded(samples: list[Sample], resolution: int):  # type: ignore[no-untyped-def]
-    def read(index: int):  # type: ignore[no-untyped-def]
+def _reader(samples: list[Sample], resolution: int) -> Callable[[int], tuple[Tensor, int]]:
+    def read(index: int) -> tuple[Tensor, int]:
         path, label = samples[index]
         with Image.open(path) as image:
             return square(image, resolution), label
 
-    return decode_all(len(samples), read)
+    return read

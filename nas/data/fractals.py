@@ -4,9 +4,11 @@ A class is a pair of systems of affine maps: a layout, and a texture. The pictur
 compositions of `levels` maps of the layout, so that telling classes apart takes both the arrangement of distant parts
 and their fine detail. Points are drawn by a stratified chaos game: many at once, at each step shuffled and cut into one
 group a map, sized by the map's area. Every image jitters the maps, turns, scales, shears and shifts the result, and has
-colours and a background of its own: only the shape tells the class. Points live in the unit square, so one seed draws
-the same pictures at every resolution, finer where there are more pixels. numpy, one class a thread: no result depends
-on the number of threads.
+colours and a background of its own, so that none of these tells the class. The shuffles, however, are drawn once for
+the images of a class that are drawn together (by default all of them): beside its shape a class has a grain, which
+held-out images share with training images. So accuracy here ranks networks; it is not that of recognising shapes alone.
+Points live in the unit square, so one seed draws the same pictures at every resolution, finer where there are more
+pixels. numpy, in threads: no result depends on their number.
 """
 
 from __future__ import annotations
@@ -59,9 +61,8 @@ class Fractals:
 
 def load_fractals(request: Request) -> Data:
     """The built-in data set, drawn once for each seed and resolution and then read from the cache."""
+    check_fractals(request)
     spec = _spec(request.argument)
-    if request.resolution > LARGEST_SIDE:
-        raise DataError(f"data 'fractals': {request.resolution} px is too fine", f"at most {LARGEST_SIDE} px are drawn")
     key = hashlib.sha256(repr((spec, request.resolution, request.seed)).encode()).hexdigest()[:16]
     found = cached(f"fractals-{key}", lambda: draw(spec, request.resolution, request.seed))
     labels = torch.arange(spec.classes)[:, None]
@@ -69,6 +70,13 @@ def load_fractals(request: Request) -> Data:
         (found[part].flatten(0, 1), labels.expand(-1, found[part].shape[1]).flatten()) for part in ("train", "held")
     ]
     return Data("fractals", spec.classes, request.resolution, *resident(pairs[0], pairs[1], request.device))
+
+
+def check_fractals(request: Request) -> None:
+    """Reads the argument and the resolution; draws nothing."""
+    _spec(request.argument)
+    if request.resolution > LARGEST_SIDE:
+        raise DataError(f"data 'fractals': {request.resolution} px is too fine", f"at most {LARGEST_SIDE} px are drawn")
 
 
 def _spec(argument: str) -> Fractals:

@@ -24,6 +24,17 @@ def square(image: Image.Image, resolution: int) -> Tensor:
     return torch.from_numpy(np.array(picture)).movedim(-1, 0)
 
 
+def any_readable(count: int, read: Callable[[int], tuple[Tensor, int]]) -> bool:
+    """Whether at least one of `count` images can be read; reads no more than it takes to know."""
+    for index in range(count):
+        try:
+            read(index)
+        except UNREADABLE:
+            continue
+        return True
+    return False
+
+
 def decode_all(count: int, read: Callable[[int], tuple[Tensor, int]]) -> tuple[Tensor, Tensor, int]:
     """Images (N, 3, R, R) uint8, labels (N,) int64, and how many of `count` could not be read."""
     images, labels = [], []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -25,9 +25,12 @@ class Request:
     seed: int
 
 
-class Source(Protocol):
-    """A family of data sets: `folder`, `fractals`, …"""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A family of data sets: `folder`, `fractals`, … Both functions raise DataError, one line, with a hint.
 
-    def __call__(self, request: Request) -> Data:
-        """Raises: DataError, one line, with a hint."""
-        ...
+    `check` refuses what `load` would refuse, but draws and decodes next to nothing.
+    """
+
+    load: Callable[[Request], Data]
+    check: Callable[[Request], None]

@@ -7,7 +7,7 @@ from typing import Any
 
 from torchvision import datasets
 
-from nas.data.images import decode_all, square
+from nas.data.images import any_readable, decode_all, square
 from nas.data.source import DataError, Request, Source
 from nas.data.split import Data, resident
 
@@ -25,29 +25,41 @@ VISION: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def load_vision(name: str) -> Source:
+def vision(name: str) -> Source:
     """The source of torchvision's data set `name`; its argument is the root folder, `data` when left out."""
-    reader, train, held = VISION[name]
 
     def load(request: Request) -> Data:
-        root = request.argument or "data"
-        try:
-            sets = [reader(root, download=False, **split) for split in (train, held)]
-        except (RuntimeError, OSError, ValueError, ImportError) as error:
-            raise DataError(
-                f"data '{name}': not found under {root}: {str(error).splitlines()[0]}",
-                f"download it there first, or name its folder: {name}:ROOT",
-            ) from None
-        decoded = [decode_all(len(part), _reader(part, request.resolution)) for part in sets]
-        for images, _, _ in decoded:
-            if not len(images):
-                raise DataError(f"data '{name}': no image under {root} can be read")
+        decoded = [decode_all(len(part), _reader(part, request.resolution)) for part in _opened(name, request)]
+        if not all(len(images) for images, _, _ in decoded):
+            raise _unreadable(name, request)
         classes = 1 + max(int(labels.max()) for _, labels, _ in decoded)
         pairs = [(images, labels) for images, labels, _ in decoded]
         splits = resident(pairs[0], pairs[1], request.device, (decoded[0][2], decoded[1][2]))
         return Data(name, classes, request.resolution, *splits)
 
-    return load
+    def check(request: Request) -> None:
+        for part in _opened(name, request):
+            if not any_readable(len(part), _reader(part, 8)):
+                raise _unreadable(name, request)
+
+    return Source(load, check)
+
+
+def _opened(name: str, request: Request) -> list[Any]:
+    """torchvision's train and held-out sets, whose pictures are read when asked for."""
+    reader, train, held = VISION[name]
+    root = request.argument or "data"
+    try:
+        return [reader(root, download=False, **split) for split in (train, held)]
+    except (RuntimeError, OSError, ValueError, ImportError) as error:
+        raise DataError(
+            f"data '{name}': not found under {root}: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            f"download it there first, or name its folder: {name}:ROOT",
+        ) from None
+
+
+def _unreadable(name: str, request: Request) -> DataError:
+    return DataError(f"data '{name}': no image under {request.argument or 'data'} can be read")
 
 
 def _reader(part: Any, resolution: int) -> Callable[[int], tuple[Any, int]]:
