@@ -17,12 +17,14 @@ from nas.arch import Architecture, parse
 from nas.cost import cost
 from nas.errors import NasError
 from nas.meters import METERS, Bench, FlopsMismatchError, UnmeasurableError, measure
+from nas.meters.accuracy import top1_pct
 from nas.meters.batch import CPU_FLOPS, back_off, first_batch, is_out_of_memory
 from nas.meters.clock import CudaClock
+from nas.meters.conditions import conditions, device_conditions
 from nas.meters.flops import flops, hold_against_closed_form
 from nas.meters.median import FEWEST, WINDOW, median_interval, time_steps
 from nas.meters.memory import LiveStorages
-from nas.recipe import Timing
+from nas.recipe import Timing, Training
 
 ARCH = parse("r40 s8 f1k3s1c8n1 f4k3s2c16n2 m4k5s2c24n2se0.25 h32 y10")
 CPU = torch.device("cpu")
@@ -177,12 +179,44 @@ def test_back_off_hides_no_other_error() -> None:
         (MemoryError(), True),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (RuntimeError("Unable to find a valid cuDNN algorithm to run convolution"), True),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),
     ],
 )
 def test_what_counts_as_out_of_memory(error: BaseException, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Unable to find a valid cuDNN algorithm to run convolution",
+        "CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate",
+    ],
+)
+def test_what_need_not_mean_memory_is_said_as_it_was_when_one_image_fails_too(said: str) -> None:
+    tried: list[int] = []
+
+    def attempt(batch: int) -> None:
+        tried.append(batch)
+        raise RuntimeError(said)
+
+    with pytest.raises(RuntimeError, match=said) as raised:
+        back_off(8, attempt)
+    assert not isinstance(raised.value, UnmeasurableError)
+    assert tried == [8, 4, 2, 1]
+
+
+def test_cudnn_without_memory_backs_off() -> None:
+    def attempt(batch: int) -> str:
+        if batch > 5:
+            raise RuntimeError("GET was unable to find an engine to execute this computation")
+        return "ran"
+
+    assert back_off(16, attempt) == ("ran", 4, (16, 8))
 
 
 class Hungry(nn.Module):
@@ -383,6 +417,40 @@ def test_the_gpu_clock_reads_seconds_between_events(alone: bool, monkeypatch: py
 def test_memory_on_a_cpu_is_that_of_eager_steps_and_says_so() -> None:
     reading = measure(ARCH, ["peak_memory_mib"], Timing(batch=2, compile=True), device="cpu", seed=0)
     assert reading["peak_memory_mib"].conditions["compile"] is False
+
+
+# Conditions, and accuracy
+
+
+def test_a_gpus_conditions_name_its_driver_and_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H200")
+    monkeypatch.setattr("nas.meters.conditions.driver_version", lambda: "595.1")
+    said = device_conditions(torch.device("cuda"))
+    assert (said["device"], said["driver"]) == ("NVIDIA H200", "595.1")
+    assert {"cuda", "cudnn", "tf32"} <= set(said)
+    assert conditions(Bench(ARCH, Timing(), torch.device("cuda")), 4).items() >= said.items()
+
+
+TRAINING = Training(data="digits", width=1.0, resolution=16, epochs=1, batch=1000, threads=1)
+
+
+def test_accuracy_says_what_ran_and_not_what_was_left_open() -> None:
+    reading = top1_pct(ARCH, TRAINING.model_copy(update={"batch": 5000}), device="cpu", seed=0)
+    said = reading.conditions
+    assert (said["precision"], said["memory_format"], said["resolution"]) == ("fp32", "channels_last", 16)
+    assert said["batch"] == said["train_images"] < 1797
+    assert said["threads"] == 1
+    assert said["device"] == device_conditions(CPU)["device"]
+    assert reading.detail["curve"][-1]["held_images"] == said["held_out_images"]
+
+
+@pytest.mark.parametrize(("own", "shown"), [(40, 24), (64, 32)])
+def test_accuracy_is_measured_at_a_share_of_the_networks_own_resolution(own: int, shown: int) -> None:
+    arch = dataclasses.replace(ARCH, resolution=own)
+    reading = top1_pct(arch, TRAINING.model_copy(update={"resolution_scale": 0.5}), device="cpu", seed=0)
+    assert reading.conditions["resolution"] == shown
+    assert reading.conditions["resolution_scale"] == 0.5
+    assert parse(reading.detail["trained"]).resolution == shown
 
 
 @pytest.mark.gpu

@@ -9,10 +9,10 @@ import torch
 
 from nas.arch import Architecture
 from nas.data import Data, load_data
-from nas.meters.conditions import device_name
+from nas.meters.conditions import device_conditions
 from nas.recipe import Training
 from nas.record import Reading
-from nas.training import proxy, train
+from nas.training import memory_format, precision, proxy, proxy_resolution, train
 
 
 def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) -> Reading:
@@ -20,7 +20,8 @@ def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) 
 
     One training says nothing of its own noise: the spread is left open, and repeats with other seeds fill it.
     """
-    data = _data(training.data, training.resolution, device)
+    where = torch.device(device)
+    data = _data(training.data, proxy_resolution(arch, training), device)
     small = proxy(arch, training, data.classes)
     result = train(small, data, training, seed=seed, device=device)
     conditions = {
@@ -29,9 +30,13 @@ def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) 
         "train_images": len(data.train),
         "skipped_images": data.skipped,
         **training.model_dump(mode="json", exclude={"data"}),
-        "device": device_name(torch.device(device)),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        **device_conditions(where),
+        # as it ran, where the recipe says auto, none or a scale
+        "resolution": small.resolution,
+        "batch": result.batch,
+        "precision": precision(training, where),
+        "memory_format": memory_format(training),
+        "threads": training.threads or torch.get_num_threads(),
         "seed": seed,
     }
     detail = {
@@ -43,7 +48,7 @@ def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) 
     return Reading(result.top1_pct, conditions=conditions, detail=detail)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _data(spec: str, resolution: int, device: str) -> Data:
-    """A worker trains many networks on one data set: load it once."""
+    """A worker trains many networks on one data set, at one resolution or a few: keep the latest."""
     return load_data(spec, resolution=resolution, device=device)

@@ -1,4 +1,7 @@
-"""The batch a reading is taken at: the one asked for, or the largest power of two that fits."""
+"""The batch a reading is taken at: the one asked for, or a power of two.
+
+On a GPU that is the largest that fits. On a CPU, whose memory is rarely what ends, it follows from the network's cost.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,15 @@ T = TypeVar("T")
 
 CPU_FLOPS = 8e9  # forward multiply-adds of a batch: a training step of about half a second on two cores
 CPU_LARGEST = 64  # beyond it a CPU's throughput no longer depends on the batch
-_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
+# What cuDNN and cuBLAS say without memory for a workspace or a handle, and sometimes when something else is wrong.
+_AMBIGUOUS = (
+    "ALLOC_FAILED",
+    "Unable to find a valid cuDNN algorithm",
+    "unable to find an engine",
+    "CUDNN_STATUS_INTERNAL_ERROR",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+)
 
 
 def first_batch(bench: Bench) -> tuple[int, str]:
@@ -35,14 +46,15 @@ def first_batch(bench: Bench) -> tuple[int, str]:
 def back_off(batch: int, attempt: Callable[[int], T]) -> tuple[T, int, tuple[int, ...]]:
     """(what `attempt(batch)` returned, the batch that fitted, the batches that did not), halving each time.
 
-    Raises: UnmeasurableError when not even one image fits.
+    Raises: UnmeasurableError when not even one image fits; cuDNN's or cuBLAS's own error when with one image too it
+    says what need not mean memory.
     """
     refused: list[int] = []
     while True:
         try:
             return attempt(batch), batch, tuple(refused)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) or (batch == 1 and _ambiguous(error)):
                 raise
         refused.append(batch)
         _release()
@@ -52,10 +64,18 @@ def back_off(batch: int, attempt: Callable[[int], T]) -> tuple[T, int, tuple[int
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this is an allocator's refusal: torch's own type, or what cuBLAS, cuDNN and the CPU say."""
+    """Whether this is or may be an allocator's refusal: torch's own type, or what cuBLAS, cuDNN and the CPU say."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)
+    said = isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)
+    return said or _ambiguous(error)
+
+
+def _ambiguous(error: BaseException) -> bool:
+    """Whether cuDNN or cuBLAS said what most often, but not always, means too little memory."""
+    if not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
+        return False
+    return not any(message in str(error) for message in _MESSAGES) and any(text in str(error) for text in _AMBIGUOUS)
 
 
 def _release() -> None:

@@ -53,6 +53,7 @@ class Trained:
     curve: tuple[Epoch, ...]
     seconds: float
     steps: int
+    batch: int  # images a step: the recipe's, or all of them where there are fewer
     arch: str  # notation of the network trained; empty for a module that is none of ours
 
 
@@ -123,7 +124,8 @@ class _Run:
             if on_epoch:
                 on_epoch(curve[-1])
         notation = str(getattr(self.net, "arch", ""))
-        return Trained(curve[-1].held_pct, tuple(curve), time.perf_counter() - began, self.step, notation)
+        seconds = time.perf_counter() - began
+        return Trained(curve[-1].held_pct, tuple(curve), seconds, self.step, self.batch, notation)
 
     def _epoch(self) -> tuple[float, float]:
         """One epoch of steps: mean loss, and accuracy in percent on its batches."""
