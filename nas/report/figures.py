@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from nas.metric import Metric
 from nas.pareto import on_front
-from nas.report import words
+from nas.report import labels, words
 from nas.report.analysis import Analysis, Result, axis
 from nas.report.tables import anchor, reading_text, unit
 
@@ -104,8 +104,10 @@ def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
     traces += [_marks(analysis, role, group, x, y) for role, group in groups.items() if group]
     ring = [result for result in shown if result.record.baseline]
     if ring:
-        traces.append(_baselines(analysis, ring, shown, x, y))
-    figure = _figure(traces, _metric_axis(axis(x), shown, x), _metric_axis(axis(y), shown, y))
+        traces.append(_baselines(analysis, ring, x, y))
+    axes = _metric_axis(axis(x), shown, x), _metric_axis(axis(y), shown, y)
+    figure = _figure(traces, *axes)
+    figure.update_layout(annotations=_names(shown, {x: axes[0], y: axes[1]}))
     caption = words.plural(len(shown), "network")
     caption += f", {len(over)} of them over a limit" if over else ""
     line = f"the line joins those that no other beats in {axis(x).label} and {axis(y).label} alone, at face value"
@@ -144,23 +146,55 @@ def _marks(analysis: Analysis, role: str, group: Sequence[Result], x: str, y: st
     )
 
 
-def _baselines(analysis: Analysis, ring: Sequence[Result], shown: Sequence[Result], x: str, y: str) -> go.Scatter:
-    """A ring around every baseline with its name, written towards the middle of the panel."""
-    values = sorted(result.values[x] for result in shown)
-    middle = math.sqrt(values[0] * values[-1]) if values[0] > 0 else (values[0] + values[-1]) / 2
+def _names(shown: Sequence[Result], axes: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The baselines' names as annotations; one that finds no room beside its mark gets a line to it."""
+    logs = {key: settings.get("type") == "log" for key, settings in axes.items()}
+    ends = {key: [end for result in shown for end in _ends(result, key, logs[key])] for key in axes}
+    across, up = (labels.scale(ends[key], logs[key]) for key in axes)
+    x, y = axes
+    spots = [labels.Spot(across(result.values[x]), up(result.values[y])) for result in shown]
+    drawn = list(spots)
+    for result, spot in zip(shown, spots, strict=True):
+        drawn += [labels.Spot(across(end), spot.y, 0.3) for end in _ends(result, x, logs[x], steps=4)]
+        drawn += [labels.Spot(spot.x, up(end), 0.3) for end in _ends(result, y, logs[y], steps=4)]
+    named = [(result, spot) for result, spot in zip(shown, spots, strict=True) if result.record.baseline]
+    places = labels.place([(spot, result.record.baseline) for result, spot in named], drawn)
+    return [
+        {
+            "text": f"<b>{escape(result.record.baseline)}</b>",
+            "x": math.log10(result.values[x]) if logs[x] else result.values[x],
+            "y": math.log10(result.values[y]) if logs[y] else result.values[y],
+            **(
+                {"showarrow": True, "ax": at.dx, "ay": -at.dy, "arrowhead": 0, "arrowwidth": 1, "standoff": 9}
+                if at.leader
+                else {"showarrow": False, "xshift": at.dx, "yshift": at.dy}
+            ),
+        }
+        for (result, _), at in zip(named, places, strict=True)
+    ]
+
+
+def _ends(result: Result, key: str, log: bool, steps: int = 1) -> list[float]:
+    """The value and points along the noise that is drawn of it, `steps` to each side."""
+    value, spread = result.values[key], result.spreads.get(key, 0.0)
+    if not spread or not (result.status in ("front", "tied") or result.record.baseline):
+        return [value]
+    ends = [value + spread * n / steps for n in range(-steps, steps + 1)]
+    return [end for end in ends if end > 0 or not log]
+
+
+def _baselines(analysis: Analysis, ring: Sequence[Result], x: str, y: str) -> go.Scatter:
+    """A ring around every baseline."""
     return go.Scatter(
         x=[result.values[x] for result in ring],
         y=[result.values[y] for result in ring],
         error_x=_bars(ring, x),
         error_y=_bars(ring, y),
-        mode="markers+text",
+        mode="markers",
         marker={"symbol": "square-open", "size": 15, "line": {"width": 2}},
-        text=[f"<b>{escape(result.record.baseline)}</b>" for result in ring],
-        textposition=["bottom left" if result.values[x] > middle else "bottom right" for result in ring],
-        hovertext=[hover(analysis, result) for result in ring],
+        text=[hover(analysis, result) for result in ring],
         customdata=[anchor(result) for result in ring],
-        hovertemplate="%{hovertext}<extra></extra>",
-        cliponaxis=False,
+        hovertemplate="%{text}<extra></extra>",
         meta={"role": "baseline"},
     )
 
@@ -199,13 +233,13 @@ def _metric_axis(metric: Metric, shown: Sequence[Result], key: str) -> dict[str,
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round values in and just around [low, high]: the sparsest ladder of a decade that gives four inside, few enough
-    for a phone."""
+    """Round values in and just around [low, high]: the sparsest ladder of a decade that gives three inside, so few that
+    their labels do not meet."""
     ladders = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
     decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
     for ladder in ladders:
         ticks = [step * 10.0**decade for decade in decades for step in ladder]
-        if sum(low <= tick <= high for tick in ticks) >= 4:
+        if sum(low <= tick <= high for tick in ticks) >= 3:
             break
     return [tick for tick in ticks if low / 1.5 <= tick <= high * 1.5]
 

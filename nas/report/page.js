@@ -25,12 +25,12 @@
         trace.marker.line = { ...trace.marker.line, color: own };
         trace.marker.opacity = trace.meta.role === "dominated" ? 0.75 : 1;
         trace.line = { ...trace.line, color: own };
-        const halo = "0 0 2px " + colour("card");
-        trace.textfont = { color: ink, size: 12, shadow: [halo, halo, halo, halo].join(", ") };
       }
       for (const bars of [trace.error_x, trace.error_y]) if (bars) bars.color = own;
     }
     const layout = copy.layout, family = getComputedStyle(document.body).fontFamily;
+    const halo = "0 0 2px " + colour("card"), shadow = [halo, halo, halo, halo].join(", ");
+    for (const name of layout.annotations ?? []) Object.assign(name, { font: { color: ink, size: 12, shadow }, arrowcolor: ink });
     for (const axis of [layout.xaxis, layout.yaxis]) Object.assign(axis, { gridcolor: grid, linecolor: grid });
     Object.assign(layout, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: phone ? false : "zoom", uirevision: "kept",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +182,33 @@ def test_a_phone_needs_no_sideways_scrolling(visit: Any, report: Path, scheme: s
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#panel-params-top1_pct").bounding_box()["width"] <= 390
+
+
+def test_the_names_of_the_baselines_cover_no_mark(visit: Any, report: Path) -> None:
+    page = drawn(visit(report))
+    covered = page.evaluate(
+        """() => [...document.querySelectorAll("[id^=panel-]")].flatMap((panel) => {
+            const marks = [...panel.querySelectorAll(".scatterlayer .point")].map((one) => one.getBoundingClientRect());
+            return [...panel.querySelectorAll(".annotation-text")].filter((name) => {
+                const { left, right, top, bottom } = name.getBoundingClientRect();
+                const inside = (x, y) => left < x && x < right && top < y && y < bottom;
+                return marks.some((one) => inside(one.x + one.width / 2, one.y + one.height / 2));
+            }).map((name) => panel.id + " " + name.textContent);
+        })"""
+    )
+    assert page.locator("[id^=panel-] .annotation-text").count() == 6
+    assert covered == []
+
+
+def test_the_picture_of_the_readme_is_drawn(browser: Any, report: Path, tmp_path: Path) -> None:
+    code = "import pathlib, sys, picture; picture.picture(*map(pathlib.Path, sys.argv[1:]))"
+    out = tmp_path / "front.png"
+    docs = Path(__file__).parents[2] / "docs"
+    subprocess.run([sys.executable, "-c", code, str(report), str(out)], cwd=docs, check=True, timeout=120)
+    head = out.read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    assert int.from_bytes(head[16:20], "big") == 1200
+    assert 300 < int.from_bytes(head[20:24], "big") < 900
 
 
 def test_zooming_in_gets_finer_ticks_and_back(visit: Any, report: Path) -> None:
