@@ -173,11 +173,9 @@ def _run(plan: _Plan, json_output: bool) -> int:
 def _check_data(plan: _Plan) -> None:
     """A missing data set is said before the first trial, not by each of them."""
     if "top1_pct" in plan.recipe.measured:
-        from nas.data import load_data
+        from nas.data import check_data
 
-        training = plan.recipe.training
-        console.say(f"data   {training.data} at {training.resolution} px")
-        load_data(training.data, resolution=training.resolution, device="cpu")
+        check_data(plan.recipe.training.data)
 
 
 def _make_folder(path: Path) -> Path:
