@@ -32,7 +32,9 @@ _WHAT = {
 def measure(  # noqa: PLR0913, PLR0917
     refs: Annotated[list[str], typer.Argument(metavar="REF…", help=f"Networks: {NOTATION}.")],
     what: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(_WHAT)}.")] = "params,flops,train,infer",
-    batch: Annotated[str, typer.Option(help="Images a step, or auto: the largest power of two that fits.")] = "auto",
+    batch: Annotated[
+        str, typer.Option(help="Images a step, or auto: on GPU the largest power of two that fits, on CPU by FLOPs.")
+    ] = "auto",
     resolution_scale: Annotated[float, typer.Option(help="Of each network's own resolution.")] = 1.0,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     memory_format: Annotated[str, typer.Option(help="auto, contiguous or channels_last.")] = "auto",
