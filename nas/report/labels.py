@@ -67,7 +67,8 @@ def place(names: Sequence[tuple[Spot, str]], drawn: Sequence[Spot]) -> list[Plac
         costs = {at: _cost(at, spot, name, drawn, taken) for at in _candidates(name)}
         best = min(costs, key=lambda at: costs[at])
         for boxes, (width, height) in zip(taken, SIZES, strict=True):
-            boxes.append(_box(spot.x * width, spot.y * height, best, name))
+            x, y = spot.x * width, spot.y * height
+            boxes.extend([_box(x, y, best, name), *_line(x, y, best)])
         places.append(best)
     return places
 
@@ -90,14 +91,19 @@ def _box(x: float, y: float, at: Place, name: str) -> Box:
     return Box(x + at.dx - half, y + at.dy - _HEIGHT / 2, x + at.dx + half, y + at.dy + _HEIGHT / 2)
 
 
+def _line(x: float, y: float, at: Place) -> list[Box]:
+    """Points along the leader, each an empty box."""
+    along = [(x + at.dx * n / 4, y + at.dy * n / 4) for n in (1, 2, 3)] if at.leader else []
+    return [Box(px, py, px, py) for px, py in along]
+
+
 def _cost(at: Place, spot: Spot, name: str, drawn: Sequence[Spot], taken: Sequence[Sequence[Box]]) -> float:
     cost = 0.02 * math.hypot(at.dx, at.dy) / math.sqrt(len(name) or 1) + (0.5 if at.leader else 0)
     for (width, height), boxes in zip(SIZES, taken, strict=True):
         x, y = spot.x * width, spot.y * height
         box = _box(x, y, at, name)
         grown = box.grown(_MARK)
-        along = [Box(x + at.dx * n / 4, y + at.dy * n / 4, x + at.dx * n / 4, y + at.dy * n / 4) for n in (1, 2, 3)]
-        line = [point.grown(_GAP) for point in along] if at.leader else []
+        line = [point.grown(_GAP) for point in _line(x, y, at)]
         for other in drawn:
             where = other.x * width, other.y * height
             cost += other.weight * (grown.holds(*where) + 0.3 * any(point.holds(*where) for point in line))
