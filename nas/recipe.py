@@ -35,7 +35,7 @@ class Timing(Section):
     compile: bool = False  # torch.compile; compiling is never counted
     tolerance: float = Field(0.02, gt=0, lt=1)  # relative half-width of the median's nominal 95 % interval to stop at
     time_cap: float = Field(20.0, gt=0)  # seconds a reading may take, warm-up included
-    threads: int | None = Field(None, ge=1)  # CPU threads; none: torch's default
+    threads: int | None = Field(None, ge=1, le=1024)  # CPU threads; none: torch's default
 
 
 class Training(Section):
@@ -62,7 +62,9 @@ class Training(Section):
     augment: Literal["none", "flip", "shift", "crop"] = "none"  # crop: flip and shift
     precision: Precision = "auto"
     memory_format: MemoryFormat = "auto"  # auto: channels_last, on CPU too
-    threads: int | None = Field(1, ge=1)  # on CPU; none: torch's default. Small networks gain nothing from a second
+    threads: int | None = Field(
+        1, ge=1, le=1024
+    )  # on CPU; none: torch's default. Small networks gain nothing from a second
 
 
 def parse_duration(text: str) -> float:
@@ -117,8 +119,8 @@ class Recipe(Section):
     @field_validator("timeout", "trial_timeout")
     @classmethod
     def _durations_parse(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_duration(value)
+        if value is not None and parse_duration(value) <= 0:
+            raise ValueError("a time above 0, such as 90s or 4h")
         return value
 
     @property

@@ -24,9 +24,12 @@ class RecordError(NasError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One number. `spread`: 95 % half-width in the metric's unit (for accuracy, twice the seed deviation); two
-    readings closer than the larger of their spreads are tied. `conditions`: device, precision, batch, resolution, …
-    `detail`: what else the meter saw (per-operator FLOPs, the training curve, repeats)."""
+    """One number, and how it came about.
+
+    `spread`, in the metric's unit: half the nominal 95 % interval of a median within one run, or twice the standard
+    deviation between repeats. Two readings closer than the larger of their spreads are tied. `conditions`: device,
+    precision, batch, resolution, … `detail`: what else the meter saw (per-operator FLOPs, training curve, repeats).
+    """
 
     value: float
     spread: float | None = None
@@ -132,7 +135,7 @@ def read_records(path: Path) -> Iterator[Record]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: cannot be read: {error}") from None
+        raise RecordError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

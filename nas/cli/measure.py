@@ -42,7 +42,7 @@ def measure(  # noqa: PLR0913, PLR0917
     tolerance: Annotated[float, typer.Option(help="Stop at this relative 95 % half-width.")] = 0.02,
     time_cap: Annotated[float, typer.Option(help="Seconds a reading may take.")] = 20.0,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     storage: Storage = DEFAULT_STORAGE,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write a CSV file.")] = None,
     json_output: Json = False,
@@ -63,7 +63,7 @@ def measure(  # noqa: PLR0913, PLR0917
     timing = validate(
         Timing,
         {
-            "batch": int(batch) if batch.isdigit() else batch,
+            "batch": int(batch) if batch.isdecimal() else batch,
             "resolution_scale": resolution_scale,
             "precision": precision,
             "memory_format": memory_format,
@@ -74,8 +74,8 @@ def measure(  # noqa: PLR0913, PLR0917
         "measure",
     )
     networks = [(ref, resolve(ref, storage)) for ref in refs]
-    if output is not None and not output.absolute().parent.is_dir():
-        raise NasError(f"--output {output}: no folder {output.parent}", "make it first")
+    if output is not None:
+        _check_output(output)
     chosen = pick_device(device)
     rows = []
     for ref, arch in networks:
@@ -89,6 +89,17 @@ def measure(  # noqa: PLR0913, PLR0917
         _print(rows, asked)
 
 
+def _check_output(path: Path) -> None:
+    """A file that cannot be written is said before anything is measured."""
+    existed = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise NasError(f"--output {path}: cannot be written: {error.strerror}", "name another file") from None
+    if not existed:
+        path.unlink()
+
+
 def _asked(what: str) -> list[str]:
     words = [word.strip() for word in what.split(",") if word.strip()]
     for word in words:
@@ -96,7 +107,7 @@ def _asked(what: str) -> list[str]:
             raise NasError(f"--what {word}: not something to measure", nearest(word, _WHAT))
     if not words:
         raise NasError("--what: nothing to measure", f"known: {', '.join(_WHAT)}")
-    return [_WHAT[word] for word in words]
+    return [_WHAT[word] for word in dict.fromkeys(words)]
 
 
 def _readings(arch: Architecture, asked: list[str], timing: Timing, device: str, seed: int) -> dict[str, Reading]:

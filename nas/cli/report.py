@@ -41,7 +41,7 @@ def report(
 def write_study_report(study: optuna.Study, out: Path) -> Path:
     """Write the report of `study` into `out` and return its page."""
     from nas.report import StudyReport, write_report
-    from nas.study.importance import importance
+    from nas.study.importance import importance, importance_needs
     from nas.study.storage import facts, recipe_of, records, space_of
 
     found, recipe, stored = records(study), recipe_of(study), facts(study)
@@ -52,5 +52,5 @@ def write_study_report(study: optuna.Study, out: Path) -> Path:
         "name": stored["environment"].get("gpu", stored["environment"]["cpu"]),
     }
     provenance["space"] = {"name": space_of(study).name, "hash": space_of(study).hash}
-    shares = importance(found, space_of(study), keys)
-    return write_report(StudyReport(found, recipe, provenance, shares), out)
+    shares, needs = importance(found, space_of(study), keys), importance_needs(space_of(study))
+    return write_report(StudyReport(found, recipe, provenance, shares, needs), out)

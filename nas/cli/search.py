@@ -98,6 +98,7 @@ def search(  # noqa: PLR0913, PLR0917
 
     command = shlex.join(["nas", *(word.replace(storage, masked(storage)) for word in sys.argv[1:])])
     plan = _Plan(whole, found, storage, pick_device(device), workers, out or Path("runs") / whole.name, command)
+    _check_plan(plan)
     if dry_run:
         _print_plan(plan, json_output)
         return
@@ -127,7 +128,8 @@ def _settle(recipe: Recipe, given: dict[str, Any], space: SearchSpace) -> Recipe
     from nas.study.lifecycle import check_limits, check_training, resolve
 
     whole = resolve(validate(Recipe, {**recipe.model_dump(mode="json"), **given}, "search"), space)
-    check_limits(space, whole.parsed_limits)
+    if warning := check_limits(space, whole.parsed_limits):
+        console.say(f"note   {warning}")
     check_training(whole, space)
     return whole
 
@@ -139,16 +141,29 @@ def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
     return recipe_of(opened), space_of(opened)
 
 
+def _check_plan(plan: _Plan) -> None:
+    """All that can be said against a search before anything is written: baselines, grid size, a changed study."""
+    from nas.study.lifecycle import refuse_changes, resolve_baselines
+    from nas.study.samplers import make_sampler
+    from nas.study.storage import open_storage, open_study, sqlite_path, study_names
+
+    resolve_baselines(plan.recipe, plan.space)
+    make_sampler(plan.recipe.sampler, plan.space, 0)
+    path = sqlite_path(plan.storage)
+    if path is None or (path.exists() and path.stat().st_size):
+        storage = open_storage(plan.storage)
+        if plan.recipe.name in study_names(storage):
+            refuse_changes(open_study(storage, plan.recipe.name), plan.recipe, plan.space, plan.device)
+
+
 def _run(plan: _Plan, json_output: bool) -> int:
     from nas.environment import environment
     from nas.study.engine import Search
     from nas.study.executor import ExecutorError, LocalExecutor
     from nas.study.lifecycle import open_or_create, resolve_baselines
-    from nas.study.samplers import make_sampler
     from nas.study.storage import driver_lock, open_storage
 
     baselines = resolve_baselines(plan.recipe, plan.space)
-    make_sampler(plan.recipe.sampler, plan.space, 0)  # a grid too large is refused before anything is written
     logs = _make_folder(plan.out / "logs")
     with driver_lock(plan.storage):
         _check_data(plan)
@@ -261,9 +276,13 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
         return 143 if received[0] == signal.SIGTERM else 129 if received[0] == signal.SIGHUP else 130
     if search.ledger.counts["complete"]:
         return 0
-    console.fail(
-        "no trial was measured to its end", f"the reasons: nas studies show {plan.recipe.name}; {plan.out}/logs"
-    )
+    if search.ledger.counts["failed"]:
+        hint = f"the reasons: nas studies show {plan.recipe.name}; {plan.out}/logs"
+        console.fail("no trial was measured to its end", hint)
+    elif stopped == "timeout":
+        console.fail("time was up before a network was measured", "give it longer with --timeout")
+    else:
+        console.fail("no network was within the limits", f"see the spread with: nas spaces {plan.space.name}")
     return 4
 
 

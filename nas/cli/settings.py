@@ -46,7 +46,10 @@ def _read(config: str) -> tuple[dict[str, Any], str]:
             raise NasError(f"{name}: not valid TOML: {error}") from None
         if path.name != "pyproject.toml":
             return document, name
-        table = document.get("tool", {}).get("nas", {})
+        tools = document.get("tool")
+        table = tools.get("nas") if isinstance(tools, dict) else None
+        if table is not None and not isinstance(table, dict):
+            raise NasError("pyproject.toml: tool.nas: expected a table", "write [tool.nas] and lines below it")
         if table:
             return table, name
     return {}, ""

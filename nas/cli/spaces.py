@@ -9,6 +9,7 @@ import typer
 
 from nas.cli import console
 from nas.cli.options import Json
+from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.metric import Limit
@@ -30,7 +31,7 @@ def spaces(
 
       nas spaces efficientnetv2 --limit 'flops<=8.8G' --limit 'params<=40M'
     """
-    from nas.metric import parse_limit
+    from nas.metric import COMPUTED, parse_limit
     from nas.resources import names
     from nas.space import load_space
 
@@ -38,6 +39,11 @@ def spaces(
         _list([load_space(shipped) for shipped in names("search_spaces")], json_output)
         return
     space = load_space(name)
+    for parsed in map(parse_limit, limit or []):
+        if parsed.key not in COMPUTED:
+            raise NasError(
+                f"limit {parsed}: {parsed.key} is not known before measuring", f"known: {', '.join(COMPUTED)}"
+            )
     document = survey(space, [parse_limit(text) for text in limit or []], sample, seed)
     if json_output:
         console.show_json(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -115,6 +116,8 @@ def delete_study(
     from nas.study.storage import delete_study, driver_lock, open_storage, open_study
 
     open_study(open_storage(storage), study)
+    if not yes and not sys.stdin.isatty():
+        raise NasError(f"study '{study}' is not deleted without a word", "give --yes")
     if not yes and not typer.confirm(f"delete study '{study}' and all its trials from {storage}?"):
         raise typer.Exit(2)
     with driver_lock(storage):

@@ -1,4 +1,6 @@
-"""A folder of pictures in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`, or just `CLASS/*.jpg`."""
+"""A folder of pictures in ImageNet's layout: `train/CLASS/*.jpg` and `val/CLASS/*.jpg`, or just `CLASS/*.jpg`.
+
+Without a held-out folder a fifth of every class is held out."""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from nas.data.stream import Streamed
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff", ".gif"}
 LARGEST_RESIDENT = 2**30  # bytes of decoded images; a larger folder is streamed from disk
+HELD_NAMES = ("val", "valid", "validation", "test")  # the first that is there is never trained on
 HELD_SHARE = 5  # one image in so many is held out where the folder does not say
 HINT = "expected PATH/train/CLASS/*.jpg and PATH/val/CLASS/*.jpg, or PATH/CLASS/*.jpg"
 
@@ -61,16 +64,18 @@ def _unreadable(request: Request, what: str) -> DataError:
 
 def _listed(root: Path, seed: int) -> tuple[list[str], list[Sample], list[Sample]]:
     """Class names, training samples and held-out samples."""
-    held_root = next((root / name for name in ("val", "test") if (root / name).is_dir()), None)
-    if (root / "train").is_dir() and held_root is not None:
+    held_root = next((root / name for name in HELD_NAMES if (root / name).is_dir()), None)
+    divided = (root / "train").is_dir() and bool(_classes(root / "train"))  # else `train` is a class, of railways
+    if divided and held_root is not None:
         classes = _classes(root / "train")
         unknown = sorted(set(_classes(held_root)) - set(classes))
         if unknown:
             raise DataError(f"data 'folder:{root}': class '{unknown[0]}' of {held_root.name}/ is not in train/", HINT)
         train, held = _samples(root / "train", classes), _samples(held_root, classes)
     else:
-        classes = _classes(root)
-        train, held = _split(_samples(root, classes), seed)
+        images = root / "train" if divided else root
+        classes = _classes(images)
+        train, held = _split(_samples(images, classes), seed)
     for part, what in ((train, "training"), (held, "held-out")):
         if len(classes) < 2 or not part:
             found = f"{len(classes)} classes" if len(classes) < 2 else f"no {what} images"

@@ -25,7 +25,14 @@ def findings(analysis: Analysis) -> list[str]:
     sentences += [
         _unranked(result) for result in analysis.baselines if not result.status and id(result) not in compared
     ]
-    return [*sentences, noise(analysis), *separation(analysis), *_mixed(analysis), *_side_by_side(analysis)]
+    return [
+        *sentences,
+        noise(analysis),
+        *separation(analysis),
+        *_mixed(analysis),
+        *_skipped(analysis),
+        *_side_by_side(analysis),
+    ]
 
 
 def trials(analysis: Analysis) -> str:
@@ -124,6 +131,13 @@ def _mixed(analysis: Analysis) -> list[str]:
                 if key in result.record.readings}) > 1
     ]  # fmt: skip
     return [f"Take care: {' and '.join(mixed)} was measured on more than one device."] if mixed else []
+
+
+def _skipped(analysis: Analysis) -> list[str]:
+    """A warning where images of the data could not be read."""
+    taken = [record.readings["top1_pct"] for record in analysis.records if "top1_pct" in record.readings]
+    most = max((int(reading.conditions.get("skipped_images", 0)) for reading in taken), default=0)
+    return [f"Take care: {plural(most, 'image')} of the data could not be read and were left out."] if most else []
 
 
 def _side_by_side(analysis: Analysis) -> list[str]:

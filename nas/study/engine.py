@@ -9,6 +9,7 @@ import itertools
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -30,7 +31,8 @@ from nas.study.storage import record_of, records
 
 Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
 GRACE = 8.0  # seconds that running trials get to finish after an interrupt
-_MOST_FREE = 5_000  # trials in a row that are over a limit, or known, after which the search gives up
+_MOST_FREE = 2_000  # trials in a row that are over a limit, or known, after which the search gives up
+_MOST_FAILURES = 3  # of a baseline, after which a resumed search no longer tries it
 _MOST_ATTEMPTS = 100  # draws for a neighbour that is new
 _SMALL = 4096  # settings up to which a space is counted out
 _TICK = 0.25
@@ -128,7 +130,10 @@ class Search:
             self._note(record)
 
     def _enqueue_baselines(self) -> None:
-        known = {trial.user_attrs.get("baseline") for trial in self.study.get_trials(deepcopy=False)}
+        trials = [t for t in self.study.get_trials(deepcopy=False) if "baseline" in t.user_attrs]
+        failures = Counter(t.user_attrs["baseline"] for t in trials if t.state is TrialState.FAIL)
+        known = {t.user_attrs["baseline"] for t in trials if t.state is not TrialState.FAIL}
+        known |= {name for name, count in failures.items() if count >= _MOST_FAILURES}
         for name, arch in self.baselines.items():
             if arch not in self.space:
                 if arch.id not in self.ledger.measured:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,9 @@ from nas.space import DESCRIPTION, SearchSpace, load_architecture
 from nas.study.samplers import make_sampler
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts
 
+_DRAWN = 2_000  # networks drawn to see whether limits can be met together
+_MOST = {"top1_pct": 100.0, "rank_score": 1.0}  # metrics with a highest value; the lowest is 0
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -33,12 +36,11 @@ def open_or_create(
     storage: RDBStorage, recipe: Recipe, space: SearchSpace, device: str, command: str, environment: Mapping[str, Any]
 ) -> Opened:
     """The study of this recipe. Raises: StudyError when it exists with another recipe, space or device type."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens to a study is ours to tell
     directions = [objective.goal for objective in recipe.parsed_objectives]
     name = recipe.name
     if name in optuna.get_all_study_names(storage=storage):
         study = optuna.load_study(study_name=name, storage=storage)
-        _refuse_changes(study, recipe, space, device)
+        refuse_changes(study, recipe, space, device)
         stored = {**facts(study), "recipe": recipe.model_dump(mode="json")}
         if stored != facts(study):  # another budget: the rest may not differ
             study.set_user_attr("nas", stored)
@@ -69,7 +71,8 @@ def _seed(seed: int, trials: int) -> int:
     return int(digest([seed, trials])[:7], 16)
 
 
-def _refuse_changes(study: optuna.Study, recipe: Recipe, space: SearchSpace, device: str) -> None:
+def refuse_changes(study: optuna.Study, recipe: Recipe, space: SearchSpace, device: str) -> None:
+    """Raises: StudyError saying what differs between the study and this recipe, space or kind of device."""
     if "nas" not in study.user_attrs:
         raise StudyError(f"study '{study.study_name}' was not written by nas", "take another name with --study")
     stored = facts(study)
@@ -153,15 +156,31 @@ def check_training(recipe: Recipe, space: SearchSpace) -> None:
         )
 
 
-def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> None:
-    """Raises: NasError for a limit in closed form that nothing in the space can meet."""
+def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> str:
+    """A warning where no network drawn meets all limits together, else nothing.
+
+    Raises: NasError for a limit that nothing in the space can meet.
+    """
     for limit in limits:
-        if limit.key in COMPUTED:
-            best = space.extreme(limit.key, largest=limit.relation == ">=")  # type: ignore[arg-type]
-            value = getattr(cost(best), limit.key)
-            if limit.excess(value) > 0:
-                most = "the most" if limit.relation == ">=" else "the least"
-                raise NasError(
-                    f"limit {limit}: nothing in space '{space.name}' can meet it: {most} it has is {value:,}",
-                    f"see the spread with: nas spaces {space.name}",
-                )
+        _check_limit(space, limit)
+    closed = [limit for limit in limits if limit.key in COMPUTED]
+    costs = [asdict(cost(arch)) for arch in space.samples(_DRAWN)] if len(closed) > 1 else []
+    if costs and not any(all(limit.excess(spent[limit.key]) <= 0 for limit in closed) for spent in costs):
+        return f"none of {_DRAWN:,} networks drawn meets all limits together: the search may end without one"
+    return ""
+
+
+def _check_limit(space: SearchSpace, limit: Limit) -> None:
+    impossible = NasError(f"limit {limit}: nothing can meet it: {limit.key} lies between 0 and {_MOST.get(limit.key)}")
+    if limit.key in _MOST and not (limit.excess(0.0) <= 0 or limit.excess(_MOST[limit.key]) <= 0):
+        raise impossible
+    if limit.key not in COMPUTED:
+        return
+    best = space.extreme(limit.key, largest=limit.relation == ">=")  # type: ignore[arg-type]
+    value = getattr(cost(best), limit.key)
+    if limit.excess(value) > 0:
+        most = "the most" if limit.relation == ">=" else "the least"
+        raise NasError(
+            f"limit {limit}: nothing in space '{space.name}' can meet it: {most} it has is {value:,}",
+            f"see the spread with: nas spaces {space.name}",
+        )

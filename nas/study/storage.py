@@ -42,6 +42,7 @@ def open_storage(url: str, *, create: bool = False) -> RDBStorage:
 
     SQLite is opened in WAL mode with a patient lock. Raises: StudyError in one line.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens to a study is ours to tell
     path = sqlite_path(url)
     engine: dict[str, Any] = {}
     if path is not None:
@@ -51,7 +52,7 @@ def open_storage(url: str, *, create: bool = False) -> RDBStorage:
         return RDBStorage(url=url, engine_kwargs=engine, skip_table_creation=not create)
     except ImportError as error:
         raise StudyError(
-            f"storage {url}: no driver: {error}",
+            f"storage {masked(url)}: no driver: {error}",
             "install the database's Python driver, for example pip install 'psycopg[binary]'",
         ) from None
     except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
@@ -118,10 +119,12 @@ def _check_sqlite(path: Path, url: str, create: bool) -> None:
     except OSError as error:
         raise StudyError(f"storage {url}: cannot be read: {error.strerror}") from None
     if head:
-        _check_content(path, url, head)
+        _check_content(path, url, head, create)
+    elif not create:
+        raise StudyError(f"no studies at {url}: {path} is empty", "start one: nas search --space efficientnetv2")
 
 
-def _check_content(path: Path, url: str, head: bytes) -> None:
+def _check_content(path: Path, url: str, head: bytes, create: bool) -> None:
     """A file that is damaged, or someone else's, is refused before anything is written into it."""
     if head[:16] != b"SQLite format 3\x00":
         raise StudyError(
@@ -138,12 +141,16 @@ def _check_content(path: Path, url: str, head: bytes) -> None:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error:
         raise damaged from None
+    if not tables and not create:
+        raise StudyError(f"no studies at {url}: {path} is empty", "start one: nas search --space efficientnetv2")
     if tables and "studies" not in tables:
         raise StudyError(f"storage {url}: {path} holds something else", "name another file; this one is left as it is")
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
     mode = "rwc" if write else "ro"
+    if not write and not os.access(path.parent, os.W_OK):
+        mode = "ro&immutable=1"  # a read-only place: SQLite could not make the files that readers share
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", timeout=60, uri=True, check_same_thread=False
     )
