@@ -61,7 +61,7 @@ def environment(device: str) -> dict[str, Any]:
 
     facts: dict[str, Any] = {
         **versions(),
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
