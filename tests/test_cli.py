@@ -123,6 +123,13 @@ def test_a_dry_run_writes_nothing(tiny: Path, run_nas: Run) -> None:
     assert sorted(path.name for path in tiny.iterdir()) == ["study.yaml", "tiny.yaml"]
 
 
+def test_an_empty_database_is_no_study_to_a_dry_run(tiny: Path, run_nas: Run) -> None:
+    (tiny / "nas.db").touch()
+    done = run_nas("search", "--recipe", "study.yaml", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["resumes"] is False
+
+
 def test_settings_come_from_a_file_the_environment_and_flags(
     tiny: Path, run_nas: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

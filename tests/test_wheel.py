@@ -38,23 +38,14 @@ def test_an_unpacked_wheel_works_from_an_empty_folder(tmp_path: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
     empty = tmp_path / "empty"
     empty.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=empty,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].startswith(str(tmp_path))
-    search = subprocess.run(
-        [sys.executable, "-m", "nas", "search", "--space", "efficientnetv2", "-n", "2", "--objective", "rank_score"],
-        cwd=empty,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert search.returncode == 0, search.stderr
+
+    def run(*words: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+        command = [sys.executable, *words]
+        done = subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run("-c", SCRIPT).splitlines()[0].startswith(str(tmp_path))
+    run("-m", "nas", "search", "--space", "efficientnetv2", "-n", "2", "--objective", "rank_score")
     assert (empty / "runs" / "efficientnetv2" / "report.html").is_file()

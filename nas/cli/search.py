@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,34 +15,13 @@ import typer
 
 from nas.cli import console
 from nas.cli.options import DEFAULT_STORAGE, Device, Json, Storage, pick_device
+from nas.cli.plan import Plan, print_plan
 from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.recipe import Recipe
     from nas.space import SearchSpace
     from nas.study.engine import Search
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """All that a search needs to know before it touches anything."""
-
-    recipe: Recipe
-    space: SearchSpace
-    storage: str
-    device: str
-    workers: int
-    out: Path
-    command: str  # as it was given, without passwords
-
-    @property
-    def again(self) -> str:
-        """The command that goes on with this study."""
-        from nas.study.storage import masked
-
-        words = ["nas", "search", "--study", self.recipe.name, "-n", str(self.recipe.trials)]
-        words += ["--storage", masked(self.storage), "--device", self.device, "--out", str(self.out)]
-        return shlex.join(words + (["--workers", str(self.workers)] if self.workers > 1 else []))
 
 
 def search(  # noqa: PLR0913, PLR0917
@@ -97,10 +75,10 @@ def search(  # noqa: PLR0913, PLR0917
     from nas.study.storage import masked
 
     command = shlex.join(["nas", *(word.replace(storage, masked(storage)) for word in sys.argv[1:])])
-    plan = _Plan(whole, found, storage, pick_device(device), workers, out or Path("runs") / whole.name, command)
-    _check_plan(plan)
+    plan = Plan(whole, found, storage, pick_device(device), workers, out or Path("runs") / whole.name, command)
+    plan.check()
     if dry_run:
-        _print_plan(plan, json_output)
+        print_plan(plan, json_output)
         return
     raise typer.Exit(_run(plan, json_output))
 
@@ -141,22 +119,8 @@ def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
     return recipe_of(opened), space_of(opened)
 
 
-def _check_plan(plan: _Plan) -> None:
-    """All that can be said against a search before anything is written: baselines, grid size, a changed study."""
-    from nas.study.lifecycle import refuse_changes, resolve_baselines
-    from nas.study.samplers import make_sampler
-    from nas.study.storage import open_storage, open_study, sqlite_path, study_names
-
-    resolve_baselines(plan.recipe, plan.space)
-    make_sampler(plan.recipe.sampler, plan.space, 0)
-    path = sqlite_path(plan.storage)
-    if path is None or (path.exists() and path.stat().st_size):
-        storage = open_storage(plan.storage)
-        if plan.recipe.name in study_names(storage):
-            refuse_changes(open_study(storage, plan.recipe.name), plan.recipe, plan.space, plan.device)
-
-
-def _run(plan: _Plan, json_output: bool) -> int:
+def _run(plan: Plan, json_output: bool) -> int:
+    from nas.cli.live import watch
     from nas.environment import environment
     from nas.study.engine import Search
     from nas.study.executor import ExecutorError, LocalExecutor
@@ -175,7 +139,7 @@ def _run(plan: _Plan, json_output: bool) -> int:
         search = Search(opened.study, plan.recipe, plan.space, executor, plan.device, baselines)
         try:
             _announce(plan, search, opened.resumed)
-            with _watched(search, plan), _signals(search) as received:
+            with watch(search, plan.recipe.trials), _signals(search) as received:
                 stopped = search.run()
         except ExecutorError as error:
             console.fail(str(error))
@@ -185,7 +149,7 @@ def _run(plan: _Plan, json_output: bool) -> int:
         return _conclude(plan, search, stopped, received, json_output)
 
 
-def _check_data(plan: _Plan) -> None:
+def _check_data(plan: Plan) -> None:
     """A missing data set is said before the first trial, not by each of them."""
     if "top1_pct" in plan.recipe.measured:
         from nas.data import check_data
@@ -225,15 +189,7 @@ def _signals(search: Search) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _watched(search: Search, plan: _Plan) -> Iterator[None]:
-    from nas.cli.live import watch
-
-    with watch(search, plan.recipe.trials):
-        yield
-
-
-def _announce(plan: _Plan, search: Search, resumed: bool) -> None:
+def _announce(plan: Plan, search: Search, resumed: bool) -> None:
     from nas.study.storage import masked
 
     recipe, space = plan.recipe, plan.space
@@ -253,7 +209,7 @@ def _announce(plan: _Plan, search: Search, resumed: bool) -> None:
         console.say(line)
 
 
-def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
+def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
     from nas.cli.report import write_study_report
     from nas.report.analysis import analyse
     from nas.report.words import findings
@@ -286,7 +242,7 @@ def _conclude(plan: _Plan, search: Search, stopped: str, received: list[int], js
     return 4
 
 
-def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> dict[str, Any]:
+def _document(plan: Plan, search: Search, stopped: str, page: Path | None) -> dict[str, Any]:
     from nas.metric import METRICS
     from nas.report.analysis import analyse
     from nas.study.storage import masked, records
@@ -313,48 +269,3 @@ def _document(plan: _Plan, search: Search, stopped: str, page: Path | None) -> d
         "trials": {**analysis.counts, "reused": analysis.repeats},
         "front": front,
     }
-
-
-def _print_plan(plan: _Plan, json_output: bool) -> None:
-    from nas.study.ledger import Ledger
-    from nas.study.storage import masked, open_storage, records, sqlite_path, study_names
-
-    recipe, space = plan.recipe, plan.space
-    path, done, seconds = sqlite_path(plan.storage), 0, []
-    if path is None or path.exists():
-        storage = open_storage(plan.storage)
-        if recipe.name in study_names(storage):
-            from nas.study.storage import open_study
-
-            past = records(open_study(storage, recipe.name))
-            again = {record.retry_of for record in past if record.retry_of is not None}
-            done = Ledger.of(recipe.parsed_objectives, past, again).done
-            seconds = [record.seconds for record in past if record.seconds and not record.baseline]
-    each = sum(seconds) / len(seconds) if seconds else None
-    document = {
-        "study": recipe.name,
-        "space": space.name,
-        "settings": space.size,
-        "open_cells": len(space.cells),
-        "sampler": recipe.sampler,
-        "objectives": list(recipe.objectives),
-        "limits": list(recipe.limits),
-        "baselines": list(recipe.baselines),
-        "measure": list(recipe.measured),
-        "device": plan.device,
-        "workers": plan.workers,
-        "storage": masked(plan.storage),
-        "trials": recipe.trials,
-        "done": done,
-        "resumes": done > 0,
-        "seconds_a_trial": each,
-        "seconds_left": each * max(0, recipe.trials - done) / plan.workers if each else None,
-    }
-    if json_output:
-        console.show_json(document)
-        return
-    for key, value in document.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else value
-        if key.startswith("seconds"):
-            text = f"{value:.0f}" if isinstance(value, float) else "unknown until a trial is measured"
-        console.result().print(f"{key.replace('_', ' '):<16} {text}", markup=False)

@@ -1,0 +1,98 @@
+"""What a search is about to do: settled before anything is written, checked, and shown by `--dry-run`."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas.cli import console
+
+if TYPE_CHECKING:
+    import optuna
+
+    from nas.recipe import Recipe
+    from nas.space import SearchSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a search needs to know before it touches anything."""
+
+    recipe: Recipe
+    space: SearchSpace
+    storage: str
+    device: str
+    workers: int
+    out: Path
+    command: str  # as it was given, without passwords
+
+    @property
+    def again(self) -> str:
+        """The command that goes on with this study."""
+        from nas.study.storage import masked
+
+        words = ["nas", "search", "--study", self.recipe.name, "-n", str(self.recipe.trials)]
+        words += ["--storage", masked(self.storage), "--device", self.device, "--out", str(self.out)]
+        return shlex.join(words + (["--workers", str(self.workers)] if self.workers > 1 else []))
+
+    def stored(self) -> optuna.Study | None:
+        """The study as it is stored; None where it has not begun. Creates nothing."""
+        from nas.study.storage import open_storage, open_study, sqlite_path, study_names
+
+        path = sqlite_path(self.storage)
+        if path is not None and not (path.exists() and path.stat().st_size):
+            return None
+        storage = open_storage(self.storage)
+        return open_study(storage, self.recipe.name) if self.recipe.name in study_names(storage) else None
+
+    def check(self) -> None:
+        """Raises: NasError for an unknown baseline, a grid too large, or a study that was started otherwise."""
+        from nas.study.lifecycle import refuse_changes, resolve_baselines
+        from nas.study.samplers import make_sampler
+
+        resolve_baselines(self.recipe, self.space)
+        make_sampler(self.recipe.sampler, self.space, 0)
+        if (study := self.stored()) is not None:
+            refuse_changes(study, self.recipe, self.space, self.device)
+
+
+def print_plan(plan: Plan, json_output: bool) -> None:
+    """Print what would happen: the space, the goals, the device, what is done, and how long the rest may take."""
+    from nas.study.ledger import Ledger
+    from nas.study.storage import masked, records
+
+    recipe, space, study = plan.recipe, plan.space, plan.stored()
+    past = records(study) if study is not None else []
+    again = {record.retry_of for record in past if record.retry_of is not None}
+    done = Ledger.of(recipe.parsed_objectives, past, again).done
+    seconds = [record.seconds for record in past if record.seconds and not record.baseline]
+    each = sum(seconds) / len(seconds) if seconds else None
+    document = {
+        "study": recipe.name,
+        "space": space.name,
+        "settings": space.size,
+        "open_cells": len(space.cells),
+        "sampler": recipe.sampler,
+        "objectives": list(recipe.objectives),
+        "limits": list(recipe.limits),
+        "baselines": list(recipe.baselines),
+        "measure": list(recipe.measured),
+        "device": plan.device,
+        "workers": plan.workers,
+        "storage": masked(plan.storage),
+        "trials": recipe.trials,
+        "done": done,
+        "resumes": done > 0,
+        "seconds_a_trial": each,
+        "seconds_left": each * max(0, recipe.trials - done) / plan.workers if each else None,
+    }
+    if json_output:
+        console.show_json(document)
+        return
+    for key, value in document.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if key.startswith("seconds"):
+            text = f"{value:.0f}" if isinstance(value, float) else "unknown until a trial is measured"
+        console.result().print(f"{key.replace('_', ' '):<16} {text}", markup=False)
