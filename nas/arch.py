@@ -1,7 +1,4 @@
-"""An architecture is a value: a stem, stages of blocks, a head. Everything else is derived from it.
-
-`Block.convs()` is the only place that says what a block is made of. `nas.cost` sums it, `nas.nets` builds it.
-"""
+"""An architecture is a value: a stem, stages of blocks, a head. Everything else is derived from it."""
 
 from __future__ import annotations
 
@@ -12,28 +9,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
 
+from nas.block import Block, Conv, Op, Part, SqueezeExcite, plain, round_channels
 from nas.errors import NasError
+
+__all__ = [
+    "Activation", "Architecture", "ArchitectureError", "Block", "Conv", "Op", "Part", "SqueezeExcite", "Stage", "parse",
+    "plain", "round_channels",
+]  # fmt: skip
 
 
 class ArchitectureError(NasError):
     """A value that describes no network."""
-
-
-class Op(StrEnum):
-    """The block of a stage."""
-
-    MBCONV = "mbconv"
-    FUSED_MBCONV = "fused_mbconv"
-
-    @property
-    def letter(self) -> str:
-        """The letter that opens a stage in the one-line notation."""
-        return self.value[0]
-
-    @property
-    def label(self) -> str:
-        """The block's name as the papers print it."""
-        return {"mbconv": "MBConv", "fused_mbconv": "Fused-MBConv"}[self.value]
 
 
 class Activation(StrEnum):
@@ -45,107 +31,12 @@ class Activation(StrEnum):
     HARDSWISH = "hardswish"
 
 
-def round_channels(channels: float, divisor: int = 8, floor: float | None = 0.9) -> int:
-    """`channels` to the nearest multiple of `divisor`, at least one of them.
-
-    `floor` is V1's rule: never below 90 % of what was asked. The V2 code dropped it (pass None); only V2-B3 differs.
-    """
-    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
-    return rounded + divisor if floor is not None and rounded < floor * channels else rounded
-
-
-@dataclass(frozen=True, slots=True)
-class Conv:
-    """One convolution: `out_channels` of `kernel`² filters. `norm`: batch norm follows it; else it has a bias."""
-
-    role: str
-    in_channels: int
-    out_channels: int
-    kernel: int = 1
-    stride: int = 1
-    groups: int = 1
-    norm: bool = True
-    act: bool = False
-
-    def out_size(self, size: int) -> int:
-        """Side of the output map in pixels: padding is kernel // 2, so a stride of 2 rounds up (75 → 38)."""
-        return (size - 1) // self.stride + 1
-
-    @property
-    def weights(self) -> int:
-        """Scalars in the filters."""
-        return self.kernel**2 * (self.in_channels // self.groups) * self.out_channels
-
-    @property
-    def params(self) -> int:
-        """Learnable scalars: filters, and two per channel of batch norm or one of bias."""
-        return self.weights + self.out_channels * (2 if self.norm else 1)
-
-
-@dataclass(frozen=True, slots=True)
-class SqueezeExcite:
-    """Squeeze-and-excitation (arXiv:1709.01507): pool to 1 × 1, `squeeze`, activate, `excite`, sigmoid, rescale."""
-
-    channels: int
-    squeezed: int
-
-    @property
-    def squeeze(self) -> Conv:
-        return Conv("squeeze", self.channels, self.squeezed, norm=False, act=True)
-
-    @property
-    def excite(self) -> Conv:
-        return Conv("excite", self.squeezed, self.channels, norm=False)
-
-
-Part = Conv | SqueezeExcite
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One block of a stage with everything resolved: widths in and out, and its own stride."""
-
-    op: Op
-    kernel: int
-    stride: int
-    in_channels: int
-    out_channels: int
-    expand: float
-    se: float
-
-    @property
-    def expanded(self) -> int:
-        """Inner width. A fractional expansion rounds to a multiple of 8, as torchvision and timm do."""
-        wide = self.in_channels * self.expand
-        return int(wide) if wide == int(wide) and self.expand == int(self.expand) else round_channels(wide)
-
-    @property
-    def residual(self) -> bool:
-        return self.stride == 1 and self.in_channels == self.out_channels
-
-    def convs(self) -> tuple[Part, ...]:
-        """What the block is made of, in forward order.
-
-        MBConv (arXiv:1801.04381 with SE): 1×1 expand, depthwise, SE, 1×1 project. Fused-MBConv (arXiv:2104.00298,
-        Figure 2): k×k expand, SE, 1×1 project; unexpanded it is one k×k convolution. SE stands before the last
-        convolution, its width taken from the block's input, as in the official code of both families.
-        """
-        kernel, stride, wide = self.kernel, self.stride, self.expanded
-        unexpanded = wide == self.in_channels
-        se = (SqueezeExcite(wide, max(1, int(self.in_channels * self.se))),) if self.se else ()
-        if self.op is Op.MBCONV:
-            expand = () if unexpanded else (Conv("expand", self.in_channels, wide, act=True),)
-            depthwise = Conv("depthwise", wide, wide, kernel, stride, groups=wide, act=True)
-            return (*expand, depthwise, *se, Conv("project", wide, self.out_channels))
-        if unexpanded:
-            return (*se, Conv("fused", self.in_channels, self.out_channels, kernel, stride, act=True))
-        expand = (Conv("fused", self.in_channels, wide, kernel, stride, act=True),)
-        return (*expand, *se, Conv("project", wide, self.out_channels))
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`layers` blocks of one kind; the first has `stride` and changes the width to `channels`."""
+    """`layers` blocks of one kind; the first has `stride` and changes the width to `channels`.
+
+    `expand` and `se` are ratios of the width that `nas.block.Block` states for the kind; `groups` are of bottlenecks.
+    """
 
     op: Op
     kernel: int
@@ -154,18 +45,29 @@ class Stage:
     layers: int
     expand: float = 1.0
     se: float = 0.0
+    groups: int = 1
 
     @property
     def label(self) -> str:
         """The operator as the papers print it: `MBConv4, k3×3, SE0.25`."""
+        expand = plain(self.expand) if self.op in (Op.MBCONV, Op.FUSED_MBCONV) or self.expand != 1 else ""
+        groups = f", {self.groups} groups" if self.groups > 1 else ""
         se = f", SE{plain(self.se)}" if self.se else ""
-        return f"{self.op.label}{plain(self.expand)}, k{self.kernel}×{self.kernel}{se}"
+        return f"{self.op.label}{expand}, k{self.kernel}×{self.kernel}{groups}{se}"
+
+    def block(self, in_channels: int, *, first: bool) -> Block:
+        """The first block of the stage, or a later one, entered by `in_channels`."""
+        stride = self.stride if first else 1
+        return Block(self.op, self.kernel, stride, in_channels, self.channels, self.expand, self.se, self.groups)
 
     def __str__(self) -> str:
+        groups = f"g{self.groups}" if self.groups > 1 else ""
         se = f"se{plain(self.se)}" if self.se else ""
-        return f"{self.op.letter}{plain(self.expand)}k{self.kernel}s{self.stride}c{self.channels}n{self.layers}{se}"
+        shape = f"k{self.kernel}s{self.stride}c{self.channels}n{self.layers}"
+        return f"{self.op.letter}{plain(self.expand)}{shape}{groups}{se}"
 
 
+_KERNELS = (1, 3, 5, 7, 9, 11)
 _MOST = {"channels": 65_536, "layers": 1_000, "resolution": 8_192, "classes": 1_000_000}
 
 
@@ -173,6 +75,8 @@ _MOST = {"channels": 65_536, "layers": 1_000, "resolution": 8_192, "classes": 1_
 class Architecture:
     """A convolutional network as a value: frozen, hashable, printable, comparable.
 
+    The stem is one convolution of stride 2, `stem_kernel` wide; with `stem_pool` 2 a 3×3 max pool of stride 2 follows.
+    `head`: channels of the 1×1 convolution before pooling and classifier; 0 is none, as in MobileNetV1 and ResNet.
     `norm_eps` belongs to published weights rather than to the network (torchvision's B0–B4 were trained with 1e-5,
     every other with 1e-3): it is carried along, but is no part of the notation, of equality or of the id.
     """
@@ -184,6 +88,8 @@ class Architecture:
     classes: int = 1000
     activation: Activation = Activation.SILU
     norm_eps: float = field(default=1e-3, compare=False)
+    stem_kernel: int = 3
+    stem_pool: int = 1
 
     def __post_init__(self) -> None:
         _check(self)
@@ -193,17 +99,21 @@ class Architecture:
         width = self.stem
         for number, stage in enumerate(self.stages):
             for layer in range(stage.layers):
-                stride = stage.stride if layer == 0 else 1
-                yield number, Block(stage.op, stage.kernel, stride, width, stage.channels, stage.expand, stage.se)
+                yield number, stage.block(width, first=layer == 0)
                 width = stage.channels
 
     @property
     def stem_conv(self) -> Conv:
-        return Conv("stem", 3, self.stem, kernel=3, stride=2, act=True)
+        return Conv("stem", 3, self.stem, self.stem_kernel, stride=2, act=True)
 
     @property
-    def head_conv(self) -> Conv:
-        return Conv("head", self.stages[-1].channels, self.head, act=True)
+    def head_conv(self) -> Conv | None:
+        return Conv("head", self.stages[-1].channels, self.head, act=True) if self.head else None
+
+    @property
+    def features(self) -> int:
+        """Channels that are pooled and enter the classifier."""
+        return self.head or self.stages[-1].channels
 
     @property
     def depth(self) -> int:
@@ -212,7 +122,7 @@ class Architecture:
 
     @property
     def total_stride(self) -> int:
-        stride = 2
+        stride = 2 * self.stem_pool
         for stage in self.stages:
             stride *= stage.stride
         return stride
@@ -229,21 +139,22 @@ class Architecture:
             tail.append(f"y{self.classes}")
         if self.activation is not Activation.SILU:
             tail.append(self.activation.value)
-        return " ".join([f"r{self.resolution}", f"s{self.stem}", *map(str, self.stages), *tail])
-
-
-def plain(value: float) -> str:
-    """The shortest text that reads back to exactly this number: 4, 0.25, 3.5."""
-    return str(int(value)) if value == int(value) else repr(float(value))
+        kernel = f"k{self.stem_kernel}" if self.stem_kernel != 3 else ""
+        pool = f"p{self.stem_pool}" if self.stem_pool != 1 else ""
+        return " ".join([f"r{self.resolution}", f"s{self.stem}{kernel}{pool}", *map(str, self.stages), *tail])
 
 
 def _check(arch: Architecture) -> None:
-    def positive(where: str, value: object, most: int) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            raise ArchitectureError(f"{where}: expected a whole number from 1 to {most:,}; got {value!r}")
+    def positive(where: str, value: object, most: int, least: int = 1) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ArchitectureError(f"{where}: expected a whole number from {least} to {most:,}; got {value!r}")
 
     positive("stem", arch.stem, _MOST["channels"])
-    positive("head", arch.head, _MOST["channels"])
+    if type(arch.stem_kernel) is not int or arch.stem_kernel not in _KERNELS:
+        raise ArchitectureError(f"stem_kernel: expected an odd number from 1 to 11; got {arch.stem_kernel!r}")
+    if type(arch.stem_pool) is not int or arch.stem_pool not in (1, 2):
+        raise ArchitectureError(f"stem_pool: expected 1 (none) or 2; got {arch.stem_pool!r}")
+    positive("head", arch.head, _MOST["channels"], least=0)
     positive("resolution", arch.resolution, _MOST["resolution"])
     positive("classes", arch.classes, _MOST["classes"])
     if not isinstance(arch.stages, tuple) or not arch.stages:
@@ -262,7 +173,7 @@ def _check(arch: Architecture) -> None:
 def _check_stage(stage: Stage, where: str) -> None:
     if not isinstance(stage.op, Op):
         raise ArchitectureError(f"{where} op: expected one of nas.Op; got {stage.op!r}")
-    if type(stage.kernel) is not int or stage.kernel not in (1, 3, 5, 7, 9, 11):
+    if type(stage.kernel) is not int or stage.kernel not in _KERNELS:
         raise ArchitectureError(f"{where} kernel: expected an odd number from 1 to 11; got {stage.kernel!r}")
     if type(stage.stride) is not int or stage.stride not in (1, 2):
         raise ArchitectureError(f"{where} stride: expected 1 or 2; got {stage.stride!r}")
@@ -270,13 +181,23 @@ def _check_stage(stage: Stage, where: str) -> None:
         raise ArchitectureError(f"{where} expand: expected a number above 0, at most 64; got {stage.expand!r}")
     if not 0 <= stage.se <= 1:
         raise ArchitectureError(f"{where} se: expected a ratio from 0 (none) to 1; got {stage.se!r}")
+    if stage.op is Op.SEPARABLE and stage.expand != 1:
+        raise ArchitectureError(f"{where} expand: expected 1, a separable block does not expand; got {stage.expand!r}")
+    if type(stage.groups) is not int or not 1 <= stage.groups <= _MOST["channels"]:
+        raise ArchitectureError(f"{where} groups: expected a whole number of at least 1; got {stage.groups!r}")
+    if stage.groups > 1 and stage.op is not Op.BOTTLENECK:
+        raise ArchitectureError(f"{where} groups: expected 1, only a bottleneck has groups; got {stage.groups!r}")
 
 
-_STAGE = re.compile(r"([mf])(\d*\.?\d+(?:e-?\d+)?)k(\d+)s(\d+)c(\d+)n(\d+)(?:se(\d*\.?\d+(?:e-?\d+)?))?")
+_NUMBER = r"\d*\.?\d+(?:e-?\d+)?"
+_STAGE = re.compile(
+    rf"([{''.join(op.letter for op in Op)}])({_NUMBER})k(\d+)s(\d+)c(\d+)n(\d+)(?:g(\d+))?(?:se({_NUMBER}))?"
+)
+_STEM = re.compile(r"s(\d{1,9})(?:k(\d{1,9}))?(?:p(\d{1,9}))?")
 _OPS = {op.letter: op for op in Op}
 _LONGEST_TOKEN = 100
 _ACTIVATIONS = {activation.value for activation in Activation}
-_SCALARS = {"r": "resolution", "s": "stem", "h": "head", "y": "classes"}
+_SCALARS = {"r": "resolution", "h": "head", "y": "classes"}
 
 
 @lru_cache(maxsize=4096)
@@ -290,13 +211,14 @@ def parse(text: str) -> Architecture:
     activation: Activation | None = None
     for token in text.split():
         if len(token) <= _LONGEST_TOKEN and (match := _STAGE.fullmatch(token)):
-            letter, expand, kernel, stride, channels, layers, se = match.groups()
-            stages.append(
-                Stage(_OPS[letter], int(kernel), int(stride), int(channels), int(layers), float(expand), float(se or 0))
-            )
+            letter, expand, kernel, stride, channels, layers, groups, se = match.groups()
+            shape = (int(kernel), int(stride), int(channels), int(layers))
+            stages.append(Stage(_OPS[letter], *shape, float(expand), float(se or 0), int(groups or 1)))
+        elif (stem := _STEM.fullmatch(token)) and "stem" not in values:
+            values |= {"stem": int(stem[1]), "stem_kernel": int(stem[2] or 3), "stem_pool": int(stem[3] or 1)}
         elif token in _ACTIVATIONS and activation is None:
             activation = Activation(token)
-        elif (scalar := re.fullmatch(r"([rshy])(\d{1,9})", token)) and _SCALARS[scalar[1]] not in values:
+        elif (scalar := re.fullmatch(r"([rhy])(\d{1,9})", token)) and _SCALARS[scalar[1]] not in values:
             values[_SCALARS[scalar[1]]] = int(scalar[2])
         else:
             raise ArchitectureError(

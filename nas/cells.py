@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nas.arch import Op
+from nas.block import Op
 from nas.document import DocumentError, describe, number_hint
 
 Value = int | float | str
@@ -137,7 +137,4 @@ def _parse_by_op(raw: Mapping[str, Any], kind: type, where: str) -> ByOp:
             raise DocumentError(
                 f"{where}.{key}: unknown key", "a range is {from: 1, to: 8}; a value by block type {mbconv: 0.25, …}"
             )
-    missing = names - set(raw)
-    if missing:
-        raise DocumentError(f"{where}.{min(missing)}: expected a value; the key is missing")
-    return ByOp(tuple((op, _value(raw[op.value], kind, f"{where}.{op.value}")) for op in Op))
+    return ByOp(tuple((op, _value(raw[op.value], kind, f"{where}.{op.value}")) for op in Op if op.value in raw))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nas.arch import Architecture, Block, Conv, SqueezeExcite
+from nas.arch import Architecture
+from nas.block import Block, Conv, SqueezeExcite
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,18 @@ def by_stage(arch: Architecture) -> tuple[Row, ...]:
     size = arch.resolution
     stem, after = _conv_cost(arch.stem_conv, size)
     rows = [Row("stem", size, stem)]
-    size, width = after, arch.stem
+    size, width = (after - 1) // arch.stem_pool + 1, arch.stem
     for number, stage in enumerate(arch.stages, 1):
-        first = Block(stage.op, stage.kernel, stage.stride, width, stage.channels, stage.expand, stage.se)
-        entered, width = size, stage.channels
-        total, size = block_cost(first, size)
+        entered = size
+        total, size = block_cost(stage.block(width, first=True), size)
+        width = stage.channels
         if stage.layers > 1:  # every later block of a stage is the same one
-            later = Block(stage.op, stage.kernel, 1, width, width, stage.expand, stage.se)
-            each, size = block_cost(later, size)
+            each, size = block_cost(stage.block(width, first=False), size)
             times = stage.layers - 1
             total += Cost(each.params * times, each.flops * times, each.activations * times)
         rows.append(Row(str(number), entered, total))
-    head, _ = _conv_cost(arch.head_conv, size)
-    linear = Cost((arch.head + 1) * arch.classes, arch.head * arch.classes, arch.classes)
+    head = _conv_cost(arch.head_conv, size)[0] if arch.head_conv else Cost()
+    linear = Cost((arch.features + 1) * arch.classes, arch.features * arch.classes, arch.classes)
     rows.append(Row("head", size, head + linear))
     return tuple(rows)
 
@@ -63,7 +63,7 @@ def by_stage(arch: Architecture) -> tuple[Row, ...]:
 @lru_cache(maxsize=65_536)
 def block_cost(block: Block, size: int) -> tuple[Cost, int]:
     """(cost of the block on a `size` × `size` map, side of the map that leaves it)."""
-    total = Cost()
+    total = _conv_cost(block.shortcut, size)[0] if block.shortcut else Cost()
     for part in block.convs():
         if isinstance(part, SqueezeExcite):  # both convolutions see one pixel
             for conv in (part.squeeze, part.excite):

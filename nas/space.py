@@ -20,12 +20,19 @@ from nas.document import DocumentError, describe, digest, number_hint, read_yaml
 from nas.errors import NasError, nearest
 from nas.resources import find, is_file, names
 
-SCALARS: dict[str, type] = {"resolution": int, "stem": int, "head": int, "classes": int, "activation": str}
+SCALARS: dict[str, type] = {
+    "resolution": int, "stem": int, "stem_kernel": int, "stem_pool": int, "head": int, "classes": int,
+    "activation": str,
+}  # fmt: skip
 STAGE: dict[str, type] = {
     "op": str, "kernel": int, "stride": int, "channels": int, "layers": int, "expand": float, "se": float,
+    "groups": int,
 }  # fmt: skip
 DESCRIPTION = ("name", "source", "published")
-_DEFAULTS: dict[str, Value] = {"classes": 1000, "activation": "silu", "expand": 1, "se": 0}
+_DEFAULTS: dict[str, Value] = {
+    "classes": 1000, "activation": "silu", "expand": 1, "se": 0, "groups": 1, "stem_kernel": 3, "stem_pool": 1,
+}  # fmt: skip
+_UNWRITTEN = ("groups", "stem_kernel", "stem_pool")  # where they are what they were before they existed
 _REFERENCE_SAMPLE = 1000
 
 
@@ -61,10 +68,10 @@ class SearchSpace:
     @property
     def total_stride(self) -> int:
         """The largest total stride of a member: no image may be smaller."""
-        strides = [row["stride"] for row in self.stages]
+        cells = [*(row["stride"] for row in self.stages), self.scalars["stem_pool"]]
         return 2 * math.prod(
             max(int(value) for value in (dict(cell.by_op).values() if isinstance(cell, ByOp) else cell.values))
-            for cell in strides
+            for cell in cells
         )
 
     @property
@@ -161,8 +168,8 @@ class SearchSpace:
 
     def to_document(self) -> dict[str, Any]:
         """What `parse_space` reads back."""
-        scalars = {key: cell.to_document() for key, cell in self.scalars.items()}
-        stages = [{key: cell.to_document() for key, cell in row.items()} for row in self.stages]
+        scalars = _written(self.scalars)
+        stages = [_written(row) for row in self.stages]
         about = {"name": self.name, "source": self.source, "published": list(self.published)}
         return {**about, **scalars, "norm_eps": self.norm_eps, "stages": stages}
 
@@ -224,6 +231,11 @@ class SearchSpace:
                 yield key, cell
 
 
+def _written(row: Mapping[str, Cell]) -> dict[str, Any]:
+    documents = {key: cell.to_document() for key, cell in row.items()}
+    return {key: value for key, value in documents.items() if key not in _UNWRITTEN or value != _DEFAULTS[key]}
+
+
 def _rank(reference: Sequence[float], value: float) -> float:
     """Share of the sorted reference below `value`, ties counted half."""
     return (bisect_left(reference, value) + bisect_right(reference, value)) / 2 / len(reference)
@@ -277,7 +289,17 @@ def _parse_row(row: Mapping[str, Any], kinds: Mapping[str, type], where: str) ->
             if key == words and not isinstance(cell, ByOp):
                 _check_words(cell, [str(member.value) for member in allowed], where + key)
         cells[key] = cell
+    _check_by_op(cells, where)
     return cells
+
+
+def _check_by_op(cells: Mapping[str, Cell], where: str) -> None:
+    """A value by block type must name every block type that the row's op may be."""
+    for key, cell in cells.items():
+        if isinstance(cell, ByOp) and not isinstance(ops := cells["op"], ByOp):
+            for op in ops.values:
+                if op not in dict(cell.by_op):
+                    raise DocumentError(f"{where}{key}.{op}: expected a value; the key is missing")
 
 
 def _check_words(cell: Open, allowed: list[str], where: str) -> None:
@@ -349,10 +371,16 @@ def dump_architecture(arch: Architecture, name: str = "", source: str = "") -> s
     """YAML of `arch` as a closed table; `load_architecture` reads it back."""
     lines = [f"# {line}" for line in source.splitlines()]
     lines += [yaml.safe_dump({"name": name}, allow_unicode=True, width=math.inf).rstrip("\n")] if name else []
-    lines += [f"resolution: {arch.resolution}", f"stem: {arch.stem}", "stages:"]
+    lines += [f"resolution: {arch.resolution}", f"stem: {arch.stem}"]
+    lines += [
+        f"{key}: {getattr(arch, key)}" for key in ("stem_kernel", "stem_pool") if getattr(arch, key) != _DEFAULTS[key]
+    ]
+    lines.append("stages:")
     for stage in arch.stages:
         row = f"op: {stage.op.value}, kernel: {stage.kernel}, stride: {stage.stride}, channels: {stage.channels}"
-        lines.append(f"  - {{{row}, layers: {stage.layers}, expand: {_number(stage.expand)}, se: {_number(stage.se)}}}")
+        groups = f", groups: {stage.groups}" if stage.groups > 1 else ""
+        ratios = f"expand: {_number(stage.expand)}, se: {_number(stage.se)}"
+        lines.append(f"  - {{{row}, layers: {stage.layers}, {ratios}{groups}}}")
     lines.append(f"head: {arch.head}")
     if arch.classes != 1000:
         lines.append(f"classes: {arch.classes}")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import StochasticDepth
 
-from nas import arch
+from nas import arch, block
 
 
 class Activation(nn.Module):
@@ -42,14 +42,14 @@ class OnePixelConv(nn.Conv2d):
     3–7 % off a whole training step on a CPU, where setting up a convolution costs more than so small a one.
     """
 
-    def __init__(self, conv: arch.Conv) -> None:
+    def __init__(self, conv: block.Conv) -> None:
         super().__init__(conv.in_channels, conv.out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]
 
 
-def conv_norm_act(conv: arch.Conv, activation: arch.Activation, norm_eps: float) -> nn.Sequential:
+def conv_norm_act(conv: block.Conv, activation: arch.Activation, norm_eps: float) -> nn.Sequential:
     """(N, in, H, W) → (N, out, ⌈H/stride⌉, ⌈W/stride⌉): convolution, batch norm, and the activation if it has one."""
     modules: list[nn.Module] = [
         nn.Conv2d(
@@ -72,7 +72,7 @@ def conv_norm_act(conv: arch.Conv, activation: arch.Activation, norm_eps: float)
 class SqueezeExcite(nn.Module):
     """(N, C, H, W) → (N, C, H, W), each channel scaled by a gate in (0, 1) computed from the channels' means."""
 
-    def __init__(self, se: arch.SqueezeExcite, activation: arch.Activation) -> None:
+    def __init__(self, se: block.SqueezeExcite, activation: arch.Activation) -> None:
         super().__init__()
         self.squeeze = OnePixelConv(se.squeeze)
         self.act = Activation(activation)
@@ -84,21 +84,23 @@ class SqueezeExcite(nn.Module):
 
 
 class Block(nn.Module):
-    """One MBConv or Fused-MBConv block; a shortcut where stride is 1 and the width stays."""
+    """One block of a stage: its body, and a shortcut around it where it is residual."""
 
-    def __init__(self, block: arch.Block, activation: arch.Activation, norm_eps: float, drop_path: float) -> None:
+    def __init__(self, spec: block.Block, activation: arch.Activation, norm_eps: float, drop_path: float) -> None:
         super().__init__()
         self.body = nn.Sequential(
             *(
                 SqueezeExcite(part, activation)
-                if isinstance(part, arch.SqueezeExcite)
+                if isinstance(part, block.SqueezeExcite)
                 else conv_norm_act(part, activation, norm_eps)
-                for part in block.convs()
+                for part in spec.convs()
             )
         )
-        self.residual = block.residual
-        self.drop_path = StochasticDepth(drop_path, "row") if block.residual and drop_path else nn.Identity()
+        self.shortcut = conv_norm_act(spec.shortcut, activation, norm_eps) if spec.shortcut else nn.Identity()
+        self.residual = spec.residual
+        self.drop_path = StochasticDepth(drop_path, "row") if spec.residual and drop_path else nn.Identity()
+        self.act = Activation(activation) if spec.act_after else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.body(x)
-        return self.drop_path(y) + x if self.residual else y
+        return self.act(self.drop_path(y) + self.shortcut(x)) if self.residual else y

@@ -17,14 +17,16 @@ class Network(nn.Module):
         super().__init__()
         self.arch = arch
         self.stem = conv_norm_act(arch.stem_conv, arch.activation, arch.norm_eps)
+        if arch.stem_pool > 1:
+            self.stem.append(nn.MaxPool2d(3, arch.stem_pool, padding=1))
         stages: list[list[nn.Module]] = [[] for _ in arch.stages]
         for index, (stage, block) in enumerate(arch.blocks()):
             rate = drop_path * index / arch.depth  # rises linearly over the blocks, 0 at the first
             stages[stage].append(Block(block, arch.activation, arch.norm_eps, rate))
         self.stages = nn.Sequential(*(nn.Sequential(*blocks) for blocks in stages))
-        self.head = conv_norm_act(arch.head_conv, arch.activation, arch.norm_eps)
+        self.head = conv_norm_act(arch.head_conv, arch.activation, arch.norm_eps) if arch.head_conv else nn.Identity()
         self.dropout = nn.Dropout(dropout, inplace=True)
-        self.classifier = nn.Linear(arch.head, arch.classes)
+        self.classifier = nn.Linear(arch.features, arch.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         features: Tensor = self.head(self.stages(self.stem(x)))

@@ -195,10 +195,13 @@ def stage_table(arch: Architecture, name: str = "stages") -> Table:
         *(Column(key, METRICS[key].label, "number") for key in ("params", "flops", "activations")),
     )
     first, *stages, last = by_stage(arch)
-    rows: list[tuple[Any, ...]] = [("stem", "Conv3×3", 2, arch.stem, 1, first.size, first.cost)]
+    kernel, pool = arch.stem_kernel, " & max pool 3×3" if arch.stem_pool > 1 else ""
+    stem = (f"Conv{kernel}×{kernel}{pool}", 2 * arch.stem_pool, arch.stem, 1, first.size, first.cost)
+    rows: list[tuple[Any, ...]] = [("stem", *stem)]
     for row, stage in zip(stages, arch.stages, strict=True):
         rows.append((row.name, stage.label, stage.stride, stage.channels, stage.layers, row.size, row.cost))
-    rows.append(("head", "Conv1×1 & Pooling & FC", 1, arch.head, 1, last.size, last.cost))
+    head = f"{'Conv1×1 & ' if arch.head else ''}Pooling & FC"
+    rows.append(("head", head, 1, arch.features, 1, last.size, last.cost))
     rows.append(("whole", "", "", "", arch.depth, arch.resolution, cost(arch)))
     cells = tuple(
         (*map(_plain, row[:-1]), *map(_count, (row[-1].params, row[-1].flops, row[-1].activations))) for row in rows
