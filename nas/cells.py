@@ -132,6 +132,8 @@ def _parse_range(raw: Mapping[str, Any], kind: type, where: str) -> Range:
 
 def _parse_by_op(raw: Mapping[str, Any], kind: type, where: str) -> ByOp:
     names = {op.value for op in Op}
+    if not raw:
+        raise DocumentError(f"{where}: expected a value by block type; got an empty one", "write {mbconv: 0.25, …}")
     for key in raw:
         if key not in names:
             raise DocumentError(

@@ -63,6 +63,9 @@ def test_shortcut_only_where_stride_and_width_stay() -> None:
         (Op.FUSED_MBCONV, 4, 0.25, ["fused 8>32 k3 s2", "se 32/2", "project 32>12 k1 s1"]),
         (Op.FUSED_MBCONV, 1, 0, ["fused 8>12 k3 s2"]),
         (Op.FUSED_MBCONV, 1, 0.5, ["se 8/4", "fused 8>12 k3 s2"]),
+        (Op.SEPARABLE, 1, 0, ["depthwise 8>8 k3 s2 g8", "pointwise 8>12 k1 s1"]),
+        (Op.BASIC, 1, 0, ["conv 8>12 k3 s2", "conv 12>12 k3 s1"]),
+        (Op.BOTTLENECK, 0.25, 0.25, ["reduce 8>3 k1 s1", "conv 3>3 k3 s2", "restore 3>12 k1 s1", "se 12/3"]),
     ],
 )
 def test_what_a_block_is_made_of(op: Op, expand: float, se: float, parts: list[str]) -> None:
@@ -90,6 +93,26 @@ def test_a_fractional_expansion_rounds_to_a_multiple_of_8_and_a_whole_one_is_kep
     assert inner(10, 3) == 30
     assert inner(10, 2.5) == 24
     assert inner(20, 2.7) == 56
+
+
+def test_groups_make_the_inner_width_a_multiple_of_them() -> None:
+    def inner(channels: int) -> int:
+        return Block(Op.BOTTLENECK, 3, 1, channels, channels, 0.5, 0, groups=32).expanded
+
+    assert (inner(256), inner(304), inner(8)) == (128, 160, 32)
+
+
+def test_a_residual_block_projects_its_shortcut_only_where_map_or_width_change() -> None:
+    blocks = [block for _, block in nas.parse("r64 s8k7p2 b1k3s1c8n1 n0.25k3s2c16n2 h0").blocks()]
+    assert [block.shortcut and name(block.shortcut) for block in blocks] == [None, "shortcut 8>16 k1 s2", None]
+    assert all(block.residual and block.act_after for block in blocks)
+
+
+def test_stem_and_head_are_written_only_where_they_differ() -> None:
+    text = "r64 s8k7p2 n0.25k3s1c16n1g2se0.0625 h0 relu"
+    arch = nas.parse(text)
+    assert (arch.stem_kernel, arch.stem_pool, arch.head, arch.features, arch.total_stride) == (7, 2, 0, 16, 4)
+    assert str(arch) == text
 
 
 @pytest.mark.parametrize(
@@ -126,6 +149,10 @@ def test_a_stride_of_2_rounds_up(size: int, stride: int, out: int) -> None:
         (SMALL.replace("m6", "m0"), "stage 2 expand"),
         (SMALL.replace("m6", "m65"), "stage 2 expand"),
         (SMALL.replace("se0.25", "se1.5"), "stage 2 se"),
+        (SMALL.replace("m6k5s2c16n2", "m6k5s2c16n2g2"), "stage 2 groups: expected 1, only a bottleneck has groups"),
+        (SMALL.replace("f1", "d2"), "stage 1 expand: expected 1, a separable block does not expand"),
+        (SMALL.replace("s8", "s8k4"), "stem_kernel: expected an odd number"),
+        (SMALL.replace("s8", "s8p3"), "stem_pool: expected 1 (none) or 2"),
     ],
 )
 def test_notation_that_is_none_is_refused_by_the_token(text: str, says: str) -> None:

@@ -73,6 +73,7 @@ def test_the_examples_are_good_before_they_are_spoilt(tmp_path: Path) -> None:
         ("resolution: 64", "resolution: 1000000", "resolution: expected a whole number from 1 to 8,192", ""),
         ("resolution: 64", "resolution: 3", "3 px is too small for a total stride of 4", "at least 4 px"),
         ("resolution: 64", "resolution: [3, 64]", "3 px is too small for a total stride of 4", ""),
+        ("se: 0", "se: {fused_mbconv: 0}", "stages[0].se.mbconv: expected a value; the key is missing", ""),
         ("op: mbconv", "op: mbcov", "stages[0].op: expected mbconv or fused_mbconv", ""),
         ("op: mbconv", 'op: "a\\nb"', "stages[0].op: expected mbconv or fused_mbconv", ""),
         ("head: 32", "head: 32\nactivation: swish", "activation: expected silu or relu", ""),

@@ -195,5 +195,7 @@ def test_a_missing_file_is_named() -> None:
         find("nowhere/x.yaml", "search_spaces", "space")
 
 
-def test_sixteen_baselines_ship() -> None:
-    assert len(baselines()) == 16
+def test_the_families_that_the_papers_compare_ship() -> None:
+    families = {name.rstrip("0123456789").rstrip("-") for name in baselines()}
+    assert {"mobilenetv", "resnet", "se-resnet", "resnext", "efficientnet-b", "efficientnetv2-b"} <= families
+    assert len(baselines()) == 27

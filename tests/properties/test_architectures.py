@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import nas
-from nas.space import dump_architecture, load_architecture, load_space, parse_space
+from nas.space import STAGE, dump_architecture, load_architecture, load_space, parse_space
 from tests.properties.strategies import architectures, odd_architectures
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +24,7 @@ running = settings(max_examples=25, deadline=None, suppress_health_check=[Health
 # Both bugs of an early sketch: an odd map under a stride of 2, and SE in an unexpanded fused block that changes width.
 ODD_MAP = nas.parse("r37 s8 m4k5s2c12n2se0.25 m2.7k3s2c20n2 h24")
 FUSED_SE = nas.parse("r33 s8 f1k3s2c20n2se0.25 f1k3s1c12n1se0.5 h24")
+RESIDUAL = nas.parse("r37 s8k7p2 b1k3s1c8n2 b0.5k5s2c20n2se0.25 n0.25k3s2c24n2g3 d1k3s1c12n2 h0")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,6 +37,7 @@ def _one_thread() -> Iterator[None]:
 
 @example(ODD_MAP)
 @example(FUSED_SE)
+@example(RESIDUAL)
 @given(architectures())
 @quick
 def test_params_are_those_of_the_built_network(arch: nas.Architecture) -> None:
@@ -46,6 +48,7 @@ def test_params_are_those_of_the_built_network(arch: nas.Architecture) -> None:
 
 @example(ODD_MAP)
 @example(FUSED_SE)
+@example(RESIDUAL)
 @given(architectures())
 @quick
 def test_flops_and_activations_are_those_of_the_network_that_runs(arch: nas.Architecture) -> None:
@@ -57,6 +60,7 @@ def test_flops_and_activations_are_those_of_the_network_that_runs(arch: nas.Arch
 
 @example(ODD_MAP)
 @example(FUSED_SE)
+@example(RESIDUAL)
 @given(architectures())
 @running
 def test_flops_are_those_that_fvcore_traces(arch: nas.Architecture) -> None:
@@ -75,6 +79,7 @@ def test_rows_sum_to_the_whole(arch: nas.Architecture) -> None:
 
 
 @example(FUSED_SE)
+@example(RESIDUAL)
 @given(architectures())
 @running
 def test_network_trains_and_evaluates(arch: nas.Architecture) -> None:
@@ -141,10 +146,12 @@ def test_a_network_is_a_space_of_one(arch: nas.Architecture) -> None:
     document = {
         "resolution": arch.resolution,
         "stem": arch.stem,
+        "stem_kernel": arch.stem_kernel,
+        "stem_pool": arch.stem_pool,
         "stages": [
             {
                 "op": stage.op.value,
-                **{key: getattr(stage, key) for key in ("kernel", "stride", "channels", "layers", "expand", "se")},
+                **{key: getattr(stage, key) for key in STAGE if key != "op"},
             }
             for stage in arch.stages
         ],
