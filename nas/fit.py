@@ -1,0 +1,1 @@
+"""A power law through measured points, with an interval on its exponent."""
