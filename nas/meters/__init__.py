@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,7 +12,9 @@ from torch import nn
 from nas import nets
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
+from nas.foreign import LIBRARIES, Foreign
 from nas.meters.bench import Bench, as_found, resolve_device
+from nas.meters.counts import activations, image_flops, params
 from nas.meters.errors import FlopsMismatchError, UnmeasurableError
 from nas.meters.flops import flops
 from nas.meters.latency import latency_ms
@@ -21,6 +24,8 @@ from nas.recipe import Timing
 from nas.record import Reading
 
 _log = logging.getLogger(__name__)
+
+COUNTS = ("params", "flops", "activations")  # of the network at its own resolution, whatever the timing's
 
 
 class Meter(Protocol):
@@ -33,7 +38,9 @@ class Meter(Protocol):
 
 
 METERS: dict[str, Meter] = {
+    "params": params,
     "flops": flops,
+    "activations": activations,
     "latency_ms": latency_ms,
     "infer_images_per_s": infer_images_per_s,
     "train_images_per_s": train_images_per_s,
@@ -42,28 +49,48 @@ METERS: dict[str, Meter] = {
 
 
 def measure(
-    arch: Architecture, what: Sequence[str], timing: Timing, *, device: str, seed: int = 0
+    arch: Architecture | Foreign, what: Sequence[str], timing: Timing, *, device: str, seed: int = 0
 ) -> dict[str, Reading]:
     """A reading for every metric of `what` that this device can take, in that order; the others are absent.
 
-    Raises: NasError for an unknown metric or device; FlopsMismatchError when fvcore and `nas.cost` disagree.
+    Raises: NasError for an unknown metric or device, or a foreign network that cannot be built; FlopsMismatchError
+    when fvcore and `nas.cost` disagree.
     """
     for key in what:
         if key not in METERS:
             raise NasError(f"no meter measures '{key}'", nearest(key, METERS))
     bench = Bench(arch, timing, resolve_device(device), seed)
-    with as_found(bench):
-        net = nets.build(arch)
+    net = _built(bench)
+    at_scale = (net, bench) if set(what) <= set(COUNTS) else _at_scale(net, bench)
     readings = {}
     for key in what:
         try:
-            readings[key] = METERS[key](net, bench)
+            readings[key] = METERS[key](*((net, bench) if key in COUNTS else at_scale))
         except UnmeasurableError as error:
             _log.warning("%s of network %s was not measured: %s", key, arch.id, error)
     return readings
 
 
+def _built(bench: Bench) -> nn.Module:
+    with as_found(bench):
+        return nets.build(bench.arch)
+
+
+def _at_scale(net: nn.Module, bench: Bench) -> tuple[nn.Module, Bench]:
+    """`net` and `bench` for what is timed: a library's network built anew for the size of its images, which a vision
+    transformer's weights depend on; and a foreign network's cost, where the automatic batch follows from it."""
+    arch = bench.arch
+    if not isinstance(arch, Foreign):
+        return net, bench
+    if arch.source in LIBRARIES and bench.resolution != arch.resolution:
+        net = _built(dataclasses.replace(bench, arch=dataclasses.replace(arch, resolution=bench.resolution)))
+    if bench.timing.batch == "auto" and not bench.on_gpu:
+        bench = dataclasses.replace(bench, image_flops=image_flops(net, bench.resolution))
+    return net, bench
+
+
 __all__ = [
+    "COUNTS",
     "METERS",
     "Bench",
     "FlopsMismatchError",

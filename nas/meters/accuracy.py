@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import lru_cache
 
 import torch
+from torch import nn
 
+from nas import nets
 from nas.arch import Architecture
 from nas.data import Data, load_data
+from nas.foreign import LIBRARIES, Foreign
 from nas.meters.conditions import device_conditions
+from nas.meters.errors import UnmeasurableError
 from nas.recipe import Training
 from nas.record import Reading
 from nas.training import memory_format, precision, proxy, proxy_resolution, train
+from nas.training.proxy import MULTIPLE
 
 
-def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) -> Reading:
+def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> Reading:
     """Top-1 accuracy in percent on held-out images of `arch`, shrunk and trained as the recipe says, and its curve.
 
     One training says nothing of its own noise: the spread is left open, and repeats with other seeds fill it.
+
+    Raises: UnmeasurableError for a foreign network that the recipe would have to shrink.
     """
     where = torch.device(device)
-    data = _data(training.data, proxy_resolution(arch, training), device)
-    small = proxy(arch, training, data.classes)
-    result = train(small, data, training, seed=seed, device=device)
+    if isinstance(arch, Foreign):
+        data = _data(training.data, _foreign_resolution(arch, training), device)
+        foreign = _foreign_proxy(arch, data)
+        small: Architecture | Foreign = foreign
+        result = train(_built(foreign, seed), data, training, seed=seed, device=device)
+    else:
+        data = _data(training.data, proxy_resolution(arch, training), device)
+        small = shrunk = proxy(arch, training, data.classes)
+        result = train(shrunk, data, training, seed=seed, device=device)
     conditions = {
         "data": data.name,
         "held_out_images": len(data.held),
@@ -39,6 +53,8 @@ def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) 
         "threads": training.threads or torch.get_num_threads(),
         "seed": seed,
     }
+    if isinstance(arch, Foreign):  # it starts as its library makes it
+        conditions |= {"dropout": "its own", "drop_path": "its own", "zero_init": False}
     detail = {
         "trained": str(small),
         "steps": result.steps,
@@ -46,6 +62,30 @@ def top1_pct(arch: Architecture, training: Training, *, device: str, seed: int) 
         "curve": [dataclasses.asdict(epoch) for epoch in result.curve],
     }
     return Reading(result.top1_pct, conditions=conditions, detail=detail)
+
+
+def _foreign_resolution(arch: Foreign, training: Training) -> int:
+    """Side in pixels of the images a foreign network is trained on, by the rule of `proxy_resolution`."""
+    if training.width != 1:
+        raise UnmeasurableError(
+            f"{arch} cannot be trained at width {training.width:g}: only a network in nas' notation can be narrowed",
+            "set training.width: 1.0",
+        )
+    if training.resolution_scale is None:
+        return training.resolution
+    return max(MULTIPLE, MULTIPLE * math.floor(arch.resolution * training.resolution_scale / MULTIPLE + 0.5))
+
+
+def _foreign_proxy(arch: Foreign, data: Data) -> Foreign:
+    if arch.source not in LIBRARIES and arch.classes != data.classes:
+        raise UnmeasurableError(f"{arch} tells {arch.classes} classes apart; {data.name} has {data.classes}")
+    return dataclasses.replace(arch, resolution=data.resolution, classes=data.classes)
+
+
+def _built(arch: Foreign, seed: int) -> nn.Module:
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(seed)
+        return nets.build(arch)
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 
+from nas.arch import Architecture
 from nas.cost import cost
 from nas.meters.bench import Bench
 from nas.meters.errors import UnmeasurableError
@@ -37,10 +38,16 @@ def first_batch(bench: Bench) -> tuple[int, str]:
         return bench.timing.batch, "asked for"
     if bench.on_gpu:
         return _power_of_two(bench.timing.largest_batch), "largest power of two that fits"
-    scaled = dataclasses.replace(bench.arch, resolution=bench.resolution)
-    most = min(bench.timing.largest_batch, CPU_LARGEST, max(2, int(CPU_FLOPS / cost(scaled).flops)))
+    most = min(bench.timing.largest_batch, CPU_LARGEST, max(2, int(CPU_FLOPS / max(1, _image_flops(bench)))))
     rule = f"largest power of two with batch × FLOPs ≤ {CPU_FLOPS / 1e9:g} G, from 2 to {CPU_LARGEST}"
     return _power_of_two(most), rule
+
+
+def _image_flops(bench: Bench) -> int:
+    """Multiply-adds of one image at the bench's resolution: in closed form, or as `measure` counted them."""
+    if isinstance(bench.arch, Architecture):
+        return cost(dataclasses.replace(bench.arch, resolution=bench.resolution)).flops
+    return bench.image_flops or int(CPU_FLOPS / CPU_LARGEST)
 
 
 def back_off(batch: int, attempt: Callable[[int], T]) -> tuple[T, int, tuple[int, ...]]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas.arch import Architecture
 from nas.errors import NasError
+from nas.foreign import Foreign
 from nas.recipe import Timing
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -19,12 +20,16 @@ FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channel
 
 @dataclass(frozen=True)
 class Bench:
-    """One network's measuring bench. `seed` draws weights and images; no reading should depend on it."""
+    """One network's measuring bench. `seed` draws weights and images; no reading should depend on it.
 
-    arch: Architecture
+    `image_flops`: multiply-adds of one image at `resolution`, of a Foreign, where a rule needs them.
+    """
+
+    arch: Architecture | Foreign
     timing: Timing
     device: torch.device
     seed: int = 0
+    image_flops: int | None = None
 
     @property
     def on_gpu(self) -> bool:
@@ -32,8 +37,9 @@ class Bench:
 
     @property
     def resolution(self) -> int:
-        """Side of the images in pixels: the network's own, scaled, and never below its total stride."""
-        return max(self.arch.total_stride, round(self.arch.resolution * self.timing.resolution_scale))
+        """Side of the images in pixels: the network's own, scaled, and never below its total stride where known."""
+        least = self.arch.total_stride if isinstance(self.arch, Architecture) else 1
+        return max(least, round(self.arch.resolution * self.timing.resolution_scale))
 
     @property
     def precision(self) -> str:

@@ -1,12 +1,8 @@
-"""FLOPs counted by fvcore while the network runs, held against the closed form."""
+"""FLOPs counted by fvcore while the network runs, held against the closed form where there is one."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import warnings
-from collections.abc import Iterator
-from importlib.metadata import version
+from math import prod
 from typing import Any
 
 import torch
@@ -14,64 +10,55 @@ from torch import nn
 
 from nas.arch import Architecture
 from nas.cost import cost
-from nas.meters.bench import Bench, as_found
+from nas.foreign import Foreign
+from nas.meters.bench import Bench
 from nas.meters.errors import FlopsMismatchError
+from nas.meters.trace import said, traced
 from nas.record import Reading
 
 COUNTED = ("conv", "linear")
+ATTENTION = "aten::scaled_dot_product_attention"
+# What a foreign network multiplies besides: fvcore's names, and attention, which fvcore does not count
+PRODUCTS = ("addmm", "mm", "matmul", "bmm", "baddbmm", "einsum", ATTENTION.removeprefix("aten::"))
 
 
 def flops(net: nn.Module, bench: Bench) -> Reading:
     """Multiply-adds of convolutions and linears for one image at the network's own resolution, in eval mode.
 
+    Of a foreign network, those of its matrix products too (attention has them): the operators stand in `conditions`.
     The other operators that fvcore counts, and those it does not, stand in `detail`.
 
     Raises: FlopsMismatchError when the network that ran and `nas.cost` disagree.
     """
-    size = (1, 3, bench.arch.resolution, bench.arch.resolution)
-    with as_found(bench, threads=1):  # hundreds of tiny parallel regions: threads cost more than they save
-        quiet = copy.deepcopy(net).cpu().eval()
-        by_operator, uncounted = _trace(quiet, torch.zeros(size))
-    counted = sum(by_operator.get(operator, 0) for operator in COUNTED)
-    hold_against_closed_form(bench.arch, counted)
-    return Reading(
-        value=counted,
-        spread=0.0,
-        conditions={
-            "tool": f"fvcore {version('fvcore')}",
-            "mode": "eval",
-            "batch": 1,
-            "resolution": bench.arch.resolution,
-            "operators": " + ".join(COUNTED),
-        },
-        detail={"by_operator": by_operator, "uncounted_calls": uncounted},
-    )
+    by_operator, uncounted = traced(net, bench, "FlopCountAnalysis", {ATTENTION: _attention})
+    if isinstance(bench.arch, Foreign):
+        counted = [*COUNTED, *(operator for operator in PRODUCTS if by_operator.get(operator))]
+        total = sum(by_operator.get(operator, 0) for operator in counted)
+        conditions = said(bench, counted, closed_form="none: the network is foreign")
+    else:
+        total = sum(by_operator.get(operator, 0) for operator in COUNTED)
+        hold_against_closed_form(bench.arch, total)
+        conditions = said(bench, COUNTED)
+    detail = {"by_operator": by_operator, "uncounted_calls": uncounted}
+    return Reading(value=total, spread=0.0, conditions=conditions, detail=detail)
 
 
-def hold_against_closed_form(arch: Architecture, counted: int) -> None:
+def hold_against_closed_form(arch: Architecture, counted: int, what: str = "FLOPs") -> None:
     """Raises: FlopsMismatchError naming the network and both numbers, unless `counted` is what `nas.cost` says."""
-    expected = cost(arch).flops
+    expected = getattr(cost(arch), what.lower())
     if counted != expected:
         raise FlopsMismatchError(
-            f"network {arch.id} ({arch}): fvcore counts {counted:,} FLOPs, the closed form {expected:,}",
+            f"network {arch.id} ({arch}): counted while running {counted:,} {what}, by the closed form {expected:,}",
             "one of them is wrong: please report this network",
         )
 
 
-def _trace(net: nn.Module, images: torch.Tensor) -> tuple[dict[str, int], dict[str, int]]:
-    """(FLOPs by operator, calls by operator that fvcore cannot count)."""
-    with _quiet(), torch.no_grad():
-        from fvcore.nn import FlopCountAnalysis
-
-        analysis: Any = FlopCountAnalysis(net, images)
-        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-        by_operator = {name: int(count) for name, count in sorted(analysis.by_operator().items())}
-        return by_operator, dict(sorted(analysis.unsupported_ops().items()))
+def _attention(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of softmax(Q·Kᵀ)·V: queries (…, L, E), keys (…, S, E), values (…, S, V)."""
+    del outputs
+    query, key, value = (_shape(tensor) for tensor in inputs[:3])
+    return prod(query) * key[-2] + prod(query[:-1]) * key[-2] * value[-1]
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No deprecation notes from inside fvcore, whose import and trace use torch.jit; the filters come back after."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _shape(tensor: Any) -> torch.Size:
+    return torch.Size(tensor.type().sizes())

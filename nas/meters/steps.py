@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from nas.arch import Architecture
 from nas.meters.bench import Bench
 from nas.meters.clock import Step
 from nas.meters.errors import UnmeasurableError
@@ -42,7 +43,7 @@ def infer_step(net: nn.Module, bench: Bench, batch: int) -> Step:
 
 def check_trainable(bench: Bench, batch: int) -> None:
     """Raises: UnmeasurableError where batch norm would see one value a channel: one image, one pixel."""
-    if batch == 1 and bench.resolution <= bench.arch.total_stride:
+    if batch == 1 and isinstance(bench.arch, Architecture) and bench.resolution <= bench.arch.total_stride:
         raise UnmeasurableError(
             f"one image of {bench.resolution} px leaves batch norm a single value", "use a batch of at least 2"
         )

@@ -13,7 +13,7 @@ import torch
 
 from nas import nets
 from nas.arch import parse
-from nas.meters import METERS, Bench, measure
+from nas.meters import COUNTS, METERS, Bench, measure
 from nas.metric import METRICS
 from nas.recipe import Timing
 from nas.record import Reading
@@ -22,6 +22,7 @@ ARCH = parse("r40 s8 f1k3s1c8n1 f4k3s2c16n2 m4k5s2c24n2se0.25 h32 y10")
 TIMING = Timing(batch=2, time_cap=0.05, tolerance=0.5)
 
 every_meter = pytest.mark.parametrize("key", METERS)
+every_running_meter = pytest.mark.parametrize("key", [key for key in METERS if key != "params"])
 
 
 def bench(timing: Timing = TIMING, seed: int = 0) -> Bench:
@@ -84,7 +85,7 @@ def test_leaves_the_process_as_found(key: str) -> None:
     assert warnings.filters == filters
 
 
-@every_meter
+@every_running_meter
 def test_a_failing_network_leaves_the_process_as_found(key: str) -> None:
     class Broken(torch.nn.Module):
         def __init__(self) -> None:
@@ -101,7 +102,7 @@ def test_a_failing_network_leaves_the_process_as_found(key: str) -> None:
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("key", ["flops", "peak_memory_mib"])
+@pytest.mark.parametrize("key", ["params", "flops", "activations", "peak_memory_mib"])
 def test_exact_readings_repeat_whatever_the_seed(key: str) -> None:
     first, second = (METERS[key](nets.build(ARCH), bench(seed=seed)) for seed in (0, 1))
     assert first.to_json() == second.to_json()
@@ -114,7 +115,9 @@ def test_every_setting_runs_and_is_stated(memory_format: str, precision: str) ->
     timing = Timing(
         batch=2, time_cap=0.05, tolerance=0.5, memory_format=memory_format, precision=precision, resolution_scale=0.5
     )
-    for key, reading in measure(ARCH, [key for key in METERS if key != "flops"], timing, device="cpu", seed=3).items():
+    for key, reading in measure(
+        ARCH, [key for key in METERS if key not in COUNTS], timing, device="cpu", seed=3
+    ).items():
         said = reading.conditions
         assert (said["memory_format"], said["precision"]) == (memory_format, precision), key
         assert said["resolution"] == 20
