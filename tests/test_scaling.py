@@ -1,9 +1,26 @@
-"""Scaling keeps the rounding of the papers."""
+"""Scaling keeps the rounding of the papers, and every rule makes the networks that its paper published."""
+
+import dataclasses
+import math
 
 import pytest
 
-from nas.arch import ArchitectureError, parse
-from nas.scaling import scale
+from nas.arch import Architecture, ArchitectureError, parse
+from nas.cost import cost
+from nas.scaling import (
+    LATE,
+    RULES,
+    Factors,
+    compound,
+    fast,
+    late_stage,
+    multipliers,
+    one_dimension,
+    scalable,
+    scale,
+    staged,
+)
+from nas.space import load_architecture
 
 B0 = parse(
     "r224 s32 m1k3s1c16n1se0.25 m6k3s2c24n2se0.25 m6k5s2c40n2se0.25 m6k3s2c80n3se0.25 m6k5s1c112n3se0.25 "
@@ -13,6 +30,7 @@ B4 = parse(
     "r380 s48 m1k3s1c24n2se0.25 m6k3s2c32n4se0.25 m6k5s2c56n4se0.25 m6k3s2c112n6se0.25 m6k5s1c160n6se0.25 "
     "m6k5s2c272n8se0.25 m6k3s1c448n2se0.25 h1792"
 )
+V2B0 = load_architecture("efficientnetv2-b0")
 
 
 def test_b0_scaled_by_the_published_factors_is_b4() -> None:
@@ -21,6 +39,7 @@ def test_b0_scaled_by_the_published_factors_is_b4() -> None:
 
 def test_factors_of_one_change_nothing() -> None:
     assert scale(B0) == B0
+    assert scale(B0, pixels=100) == B0
 
 
 def test_width_moves_only_channels_and_depth_only_layers() -> None:
@@ -41,3 +60,117 @@ def test_rounding_rule_of_v1_never_takes_more_than_a_tenth() -> None:
 def test_a_factor_that_is_no_positive_number_is_refused(factor: float) -> None:
     with pytest.raises(ArchitectureError, match="depth"):
         scale(B0, depth=factor)
+
+
+@pytest.mark.parametrize("unit", [0, -8, 8.0, True])
+def test_a_rounding_that_is_no_whole_number_is_refused(unit: int) -> None:
+    for name in ("divisor", "pixels"):
+        with pytest.raises(ArchitectureError, match=name):
+            scale(B0, **{name: unit})  # type: ignore[arg-type]
+
+
+def test_no_head_stays_none() -> None:
+    headless = load_architecture("mobilenetv1")
+    for width in (0.25, 0.5, 3):
+        assert scale(headless, width=width).head == 0
+        assert multipliers(headless, width=width).head == 0
+
+
+def test_pixels_round_to_their_multiple() -> None:
+    sides = [scale(B0, resolution=1.15, pixels=pixels).resolution for pixels in (1, 8, 32)]
+    assert sides == [258, 256, 256]
+
+
+def test_compound_with_the_papers_constants() -> None:
+    assert compound(B0, 0) == B0
+    assert compound(B0, 1) == scale(B0, depth=1.2, width=1.1, resolution=1.15)
+    assert cost(compound(B0, -1)).flops < cost(B0).flops < cost(compound(B0, 1)).flops
+
+
+def test_one_dimension_leaves_the_others() -> None:
+    deep, wide, large = (one_dimension(B0, dimension, 4) for dimension in ("depth", "width", "resolution"))
+    assert deep == scale(B0, depth=4)
+    assert wide == scale(B0, width=2)
+    assert large == dataclasses.replace(B0, resolution=448)
+    assert cost(large).flops / cost(B0).flops == pytest.approx(4, rel=0.01)
+
+
+@pytest.mark.parametrize(("emphasis", "power"), [(0.8, 0.6), (1 / 3, 5 / 6), (1, 0.5), (0, 1)])
+def test_fast_scaling_spends_flops_and_spares_activations(emphasis: float, power: float) -> None:
+    base, made = cost(B4), cost(fast(B4, 8, emphasis=emphasis))
+    assert math.log(made.flops / base.flops, 8) == pytest.approx(1, abs=0.06)
+    assert math.log(made.activations / base.activations, 8) == pytest.approx(power, abs=0.06)
+
+
+def test_v2_l_is_the_base_by_b7s_coefficients_with_late_layers_and_a_cap() -> None:
+    made = staged(V2B0, depth=3.1, width=2.0, resolution=600 / 224, late=LATE, tail=late_stage(V2B0))
+    assert made == load_architecture("efficientnetv2-l")
+
+
+def test_v2_m_and_s_follow_but_for_a_width_or_two_and_the_resolution() -> None:
+    def remainder(made: Architecture, name: str) -> dict[str, tuple[int, int]]:
+        released = load_architecture(name)
+        rows = {f"stage {n}": pair for n, pair in enumerate(zip(made.stages, released.stages, strict=True), 1)}
+        differing = {key: (a.channels, b.channels) for key, (a, b) in rows.items() if a != b}
+        for key, (a, b) in rows.items():
+            assert dataclasses.replace(a, channels=b.channels) == b, key
+        assert (made.stem, made.head) == (released.stem, released.head)
+        return {"resolution": (made.resolution, released.resolution), **differing}
+
+    small = staged(V2B0, depth=1.8, width=1.4, resolution=380 / 224)
+    medium = staged(V2B0, depth=2.2, width=1.6, resolution=456 / 224, late=LATE, tail=late_stage(V2B0))
+    assert remainder(small, "efficientnetv2-s") == {
+        "resolution": (380, 384), "stage 4": (136, 128), "stage 6": (272, 256),
+    }  # fmt: skip
+    assert remainder(medium, "efficientnetv2-m") == {"resolution": (456, 480), "stage 4": (152, 160)}
+
+
+def test_the_published_24m_and_8_8b_are_the_base_by_b4s_coefficients() -> None:
+    assert cost(scale(V2B0, depth=1.8, width=1.4, resolution=380 / 224)).params == 24_083_284
+    assert round(cost(scale(V2B0, depth=1.8, width=1.4, resolution=380 / 224)).flops / 1e9, 3) == 8.805
+
+
+def test_the_cap_holds_and_shrinks_no_base() -> None:
+    assert staged(V2B0, depth=1, width=1, resolution=4).resolution == 480
+    large = dataclasses.replace(V2B0, resolution=512)
+    assert staged(large, depth=1, width=1, resolution=2).resolution == 512
+    with pytest.raises(ArchitectureError, match="late: expected stages from 1 to 6; got 7"):
+        staged(V2B0, depth=1, width=1, resolution=1, late={7: 1})
+
+
+@pytest.mark.parametrize(
+    ("width", "resolution", "mult_adds_m", "params_m"),
+    [(1.0, 224, 569, 4.2), (0.75, 224, 325, 2.6), (0.5, 224, 149, 1.3), (0.25, 224, 41, 0.5), (1.0, 128, 186, 4.2)],
+)
+def test_mobilenetv1_multipliers(width: float, resolution: int, mult_adds_m: float, params_m: float) -> None:
+    """arXiv:1704.04861v1, Tables 6 and 7."""
+    made = cost(
+        multipliers(load_architecture("mobilenetv1"), width=width, resolution=resolution, rounding="mobilenetv1")
+    )
+    assert (round(made.flops / 1e6), round(made.params / 1e6, 1)) == (mult_adds_m, params_m)
+
+
+@pytest.mark.parametrize(
+    ("width", "resolution", "mult_adds_m"),
+    [(1.4, 224, 582), (1.3, 224, 509), (0.75, 128, 69), (0.35, 224, 59)],
+)
+def test_mobilenetv2_multipliers(width: float, resolution: int, mult_adds_m: float) -> None:
+    """The official checkpoints' table (tensorflow/models, slim/nets/mobilenet/README.md)."""
+    made = multipliers(load_architecture("mobilenetv2"), width=width, resolution=resolution)
+    assert round(cost(made).flops / 1e6) == mult_adds_m
+    assert made.head == (1280 if width < 1 else round(1280 * width))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_starts_at_its_base_and_grows(name: str) -> None:
+    rule, factors = RULES[name], Factors()
+    assert rule.make(B0, 0, factors) == B0
+    spent = [cost(rule.make(B0, phi, factors)).flops for phi in (-2, -1, 0, 1, 2, 4, 7)]
+    assert spent == sorted(spent)
+    assert spent[0] < spent[2] < spent[-1]
+
+
+def test_a_network_without_stages_is_refused_by_name() -> None:
+    assert scalable(B0) is B0
+    with pytest.raises(ArchitectureError, match="torchvision:alexnet: has no stages to scale"):
+        scalable(object(), "torchvision:alexnet")
