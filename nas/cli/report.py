@@ -1,4 +1,4 @@
-"""`nas report`: the Pareto report of a study."""
+"""`nas report`: the Pareto report of a study, or a paper's tables and figures regenerated."""
 
 from __future__ import annotations
 
@@ -9,31 +9,70 @@ import typer
 
 from nas.cli import console
 from nas.cli.options import DEFAULT_STORAGE, Json, Storage
+from nas.errors import NasError, nearest
 
 if TYPE_CHECKING:
     import optuna
 
+    from nas.report.papers import Paper
 
-def report(
-    study: Annotated[str, typer.Argument(help="A study in the storage (see: nas studies list).")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write; otherwise runs/STUDY.")] = None,
+PAPER_NAMES = ("efficientnet", "efficientnetv2", "mobilenet")
+_CHECK_FAILED = 5
+
+
+def report(  # noqa: PLR0913, PLR0917
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="PAPER|STUDY", help=f"{', '.join(PAPER_NAMES)}; or a study (see: nas studies list)."),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; otherwise runs/STUDY, reports/PAPER.")] = None,
     storage: Storage = DEFAULT_STORAGE,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="LIST", help="Of a paper: any of html,md,csv,tex, with commas.")
+    ] = "html,md,csv,tex",
+    records: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Of a paper: your own records.jsonl; its accuracies stand beside. Repeat."),
+    ] = None,
+    zoo: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of a paper: measured networks; otherwise studies/zoo.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Of a paper: write nothing; exit 5 if the folder is not what it would be.")
+    ] = False,
     json_output: Json = False,
 ) -> None:
-    """Write the report of a study: one offline HTML page, tables, the front's networks, records and provenance.
+    """Write the report of a study (front, tables, page), or regenerate a paper: its tables and figures with a verdict
+    on every printed number.
 
-    Reads only; a search may be running.
+    The names of papers are reserved: a study called efficientnetv2 is reported with --storage URL, and so is every
+    other. Reads only; a search may be running. A paper's report needs no measurement, and says what it lacks.
 
     Examples:
 
-      nas report efficientnetv2 --out report
+      nas report first --out first-report
+
+      nas report efficientnet --out reports/efficientnet
+
+      nas report efficientnetv2 --storage sqlite:///nas.db --out report
     """
+    asked = context.get_parameter_source("storage")
+    if name in PAPER_NAMES and (asked is None or asked.name != "COMMANDLINE"):
+        _report_paper(name, out or Path("reports") / name, _formats(formats), records or [], zoo, check, json_output)
+        return
+    of_papers = {"--check": check, "--records": records, "--zoo": zoo}
+    if any(of_papers.values()):
+        given = next(option for option, value in of_papers.items() if value)
+        raise NasError(
+            f"{given} is for the report of a paper; '{name}' is taken as a study", nearest(name, PAPER_NAMES)
+        )
     from nas.study.storage import open_storage, open_study
 
-    opened = open_study(open_storage(storage), study)
-    page = write_study_report(opened, out or Path("runs") / study)
+    opened = open_study(open_storage(storage), name)
+    page = write_study_report(opened, out or Path("runs") / name)
     if json_output:
-        console.show_json({"study": study, "report": str(page)})
+        console.show_json({"study": name, "report": str(page)})
     else:
         console.result().print(f"report {page}", soft_wrap=True, markup=False)
 
@@ -54,3 +93,66 @@ def write_study_report(study: optuna.Study, out: Path) -> Path:
     provenance["space"] = {"name": space_of(study).name, "hash": space_of(study).hash}
     shares, needs = importance(found, space_of(study), keys), importance_needs(space_of(study))
     return write_report(StudyReport(found, recipe, provenance, shares, needs), out)
+
+
+def _report_paper(  # noqa: PLR0913, PLR0917
+    name: str, out: Path, formats: list[str], records: list[Path], zoo: Path | None, check: bool, json_output: bool
+) -> None:
+    from nas.report.papers.write import check_paper, write_paper
+
+    paper = _make(name, records, zoo)
+    for sentence in paper.missing:
+        console.say(sentence)
+    if Path("nas.db").is_file():
+        console.say(f"'{name}' is the paper; a study of that name: nas report {name} --storage {DEFAULT_STORAGE}")
+    tally = {verdict.value: count for verdict, count in paper.tally().items()}
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
+    if not check:
+        written = write_paper(paper, out, formats)
+        if json_output:
+            console.show_json({"paper": name, "report": str(written), "verdicts": tally})
+        else:
+            console.result().print(f"report {written}\n{counts}", soft_wrap=True, markup=False)
+        return
+    wrong = check_paper(paper, out, formats)
+    if json_output:
+        console.show_json({"paper": name, "folder": str(out), "verdicts": tally, "differ": list(wrong)})
+    elif not wrong:
+        console.result().print(f"{out}: as it would be written now\n{counts}", soft_wrap=True, markup=False)
+    if wrong:
+        if not json_output:
+            console.result().print("\n".join(wrong), soft_wrap=True, markup=False)
+        listed = "1 file is" if len(wrong) == 1 else f"{len(wrong)} files are"
+        console.fail(f"{out}: {listed} not what would be written now", f"nas report {name} --out {out}")
+        raise typer.Exit(_CHECK_FAILED)
+
+
+def _make(name: str, records: list[Path], zoo: Path | None) -> Paper:
+    """The paper regenerated from the facts, the zoo and the user's records."""
+    from nas.report.papers import Inputs, make_paper
+    from nas.report.papers.zoo import load_own, load_zoo
+    from nas.resources import shipped
+
+    for path in records:
+        if not path.is_file():
+            raise NasError(
+                f"--records {path}: no such file",
+                "make it: nas measure REF -o FILE.jsonl; or take data/records.jsonl of a study's report",
+            )
+    if zoo is not None and not zoo.is_dir():
+        raise NasError(f"--zoo {zoo}: no such folder", "make it: nas measure --zoo --out DIR")
+    folder = zoo or next((here for here in (Path("studies") / "zoo",) if here.is_dir()), shipped("studies") / "zoo")
+    return make_paper(name, Inputs(load_zoo(folder), load_own(records)))
+
+
+def _formats(text: str) -> list[str]:
+    """`html,md` as a list. Raises: NasError for one that is not known."""
+    from nas.report.papers.write import FORMATS
+
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    for one in asked:
+        if one not in FORMATS:
+            raise NasError(f"--format: unknown format '{one}'", nearest(one, FORMATS))
+    if not asked:
+        raise NasError("--format: names no format", f"known: {', '.join(FORMATS)}")
+    return asked

@@ -8,7 +8,7 @@
     responsive: true, displaylogo: false, showSendToCloud: false, displayModeBar: phone ? false : "hover",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
   };
-  // a trace names its role; the style sheet knows the colour of each
+  // a trace names its role, or a colour of the style sheet, which knows what each looks like
   const COLOUR = {
     front: "front", tied: "front", line: "front", dominated: "dominated", unranked: "dominated",
     infeasible: "infeasible", baseline: "ink", bar: "a",
@@ -18,13 +18,14 @@
   function coloured(figure) {
     const copy = structuredClone(figure), ink = colour("ink"), grid = colour("grid");
     for (const trace of copy.data) {
-      const own = colour(COLOUR[trace.meta.role]);
+      const own = colour(COLOUR[trace.meta.role] ?? trace.meta.role);
       trace.marker = { ...trace.marker, color: own };
       if (trace.type === "bar") trace.textfont = { color: ink };
       else {
         trace.marker.line = { ...trace.marker.line, color: own };
         trace.marker.opacity = trace.meta.role === "dominated" ? 0.75 : 1;
         trace.line = { ...trace.line, color: own };
+        if (trace.textfont) trace.textfont = { ...trace.textfont, color: ink };
       }
       for (const bars of [trace.error_x, trace.error_y]) if (bars) bars.color = own;
     }

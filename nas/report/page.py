@@ -53,18 +53,40 @@ def render(study: StudyReport, analysis: Analysis) -> str:
     ]
     silent = set() if analysis.records else {"fronts", "table", "failures"}
     shown = [(name, title, body) for name, title, body in sections if body and name not in silent]
+    return fill(
+        title=f"{study.recipe.name} – nas report",
+        kind="study report",
+        name=study.recipe.name,
+        question=study.recipe.question,
+        sections=shown,
+        drawings=drawings,
+    )
+
+
+def fill(  # noqa: PLR0913
+    *,
+    title: str,
+    kind: str,
+    name: str,
+    question: str,
+    sections: Sequence[tuple[str, str, str]],
+    drawings: Iterable[Drawing],
+    style: str = "",
+) -> str:
+    """The page of these sections: (anchor, heading as text, body as HTML). `style` follows the common style sheet."""
     return Template(_resource("page.html")).substitute(
-        title=escape(f"{study.recipe.name} – nas report"),
-        study=escape(study.recipe.name),
-        question=f'<p class="question">{escape(study.recipe.question)}</p>' if study.recipe.question else "",
-        style=_resource("page.css"),
+        title=escape(title),
+        kind=escape(kind),
+        study=escape(name),
+        question=f'<p class="question">{escape(question)}</p>' if question else "",
+        style=_resource("page.css") + style,
         script=_resource("page.js"),
         plotly=get_plotlyjs(),
-        navigation=" ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in shown),
+        navigation=" ".join(f'<a href="#{anchor}">{escape(heading)}</a>' for anchor, heading, _ in sections),
         sections="\n".join(
-            f'<section id="{name}" aria-labelledby="{name}-title">'
-            f'<h2 id="{name}-title">{escape(title)}</h2>\n{body}\n</section>'
-            for name, title, body in shown
+            f'<section id="{anchor}" aria-labelledby="{anchor}-title">'
+            f'<h2 id="{anchor}-title">{escape(heading)}</h2>\n{body}\n</section>'
+            for anchor, heading, body in sections
         ),
         figures=_embedded({drawing.name: json.loads(drawing.figure.to_json()) for drawing in drawings}),
     )
@@ -115,7 +137,7 @@ def _fronts(analysis: Analysis, drawings: Sequence[Drawing]) -> str:
         '<p class="caption">Point at a mark to read its network; click one on the front to open it below.'
         f" {escape(_undrawn(analysis))}</p>"
     )
-    return f'<ul class="legend">{items}</ul>\n<div class="grid">{_plots(shown)}</div>\n{note}'
+    return f'<ul class="legend">{items}</ul>\n<div class="grid">{plots(shown)}</div>\n{note}'
 
 
 def _undrawn(analysis: Analysis) -> str:
@@ -127,7 +149,8 @@ def _undrawn(analysis: Analysis) -> str:
     return f"Not drawn, for want of readings: {', '.join(parts)}." if parts else ""
 
 
-def _plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
+def plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
+    """Cards in which the page's script draws."""
     return "\n".join(
         f'<div class="card"><h3>{escape(drawing.title)}</h3>'
         f'<div id="{escape(drawing.name)}" class="{kind}" role="img" aria-label="{escape(drawing.title)}"></div>'
@@ -181,7 +204,7 @@ def _search(study: StudyReport, analysis: Analysis, drawings: Sequence[Drawing])
         if there < study.importance_needs
         else ""
     )
-    return f'<div class="grid">{_plots(shown, "plot short")}</div>{missing}'
+    return f'<div class="grid">{plots(shown, "plot short")}</div>{missing}'
 
 
 def _failures(analysis: Analysis) -> str:

@@ -39,7 +39,7 @@ def write_report(study: StudyReport, out: Path) -> Path:
     try:
         _remove_stale(out, documents)
         for name, content in documents.items():
-            _write(out / name, content)
+            write_document(out / name, content)
         (out / "data").mkdir(exist_ok=True)
         write_records(out / "data" / "records.jsonl", analysis.records)
     except OSError as error:
@@ -143,8 +143,9 @@ def _remove_stale(out: Path, documents: dict[str, str]) -> None:
             (out / name).unlink(missing_ok=True)
 
 
-def _write(path: Path, content: str) -> None:
+def write_document(path: Path, content: str | bytes) -> None:
+    """Write a file and its folders; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(content, encoding="utf-8", newline="\n")
+    partial.write_bytes(content.encode() if isinstance(content, str) else content)
     partial.replace(path)

@@ -1,0 +1,169 @@
+"""A paper's table beside the regenerated one: published, regenerated, difference, verdict, for every number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from string import ascii_lowercase
+from typing import Literal
+
+from nas.report.papers.facts import number
+from nas.report.papers.verdict import Judgement, Verdict, decimals, judge
+from nas.report.table import Cell, Column, Table, text
+
+How = Literal["computed", "measured"]
+_TAGS = {
+    Verdict.REPRODUCED: "good", Verdict.ROUNDED: "fair", Verdict.DIFFERS: "bad", Verdict.UNMEASURED: "absent",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A column of the paper: `key` heads it in CSV, with the unit in both (`params_m`, `params (M)`)."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One number of the paper and what regenerates it, both in the printed unit. `printed` is empty where the paper
+    prints nothing; `regenerated` None where nothing here can. `reason`: why it differs, or why there is nothing.
+    `spread`: of a measured value. `judged` False: the published number stands alone, as an accuracy does."""
+
+    printed: str = ""
+    regenerated: float | None = None
+    reason: str = ""
+    how: How = "computed"
+    spread: float | None = None
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """None where the paper prints nothing."""
+        return judge(self.printed, self.regenerated, self.reason, self.spread or 0.0) if self.printed else None
+
+    @property
+    def difference_pct(self) -> float | None:
+        """Of the published number; None where one of the two is missing, or the published one is zero."""
+        if self.regenerated is None or not self.printed or not number(self.printed):
+            return None
+        return 100 * (self.regenerated / number(self.printed) - 1)
+
+    @property
+    def cells(self) -> tuple[Cell, Cell, Cell]:
+        """Published, regenerated, difference in %."""
+        digits = min(decimals(self.printed) + 2, 4) if self.printed else 3
+        printed = Cell(self.printed, number(self.printed)) if self.printed else Cell("–")
+        ours = Cell("–")
+        if self.regenerated is not None:
+            noise = f" ± {self.spread:.{digits}f}" if self.spread else ""
+            ours = Cell(f"{self.regenerated:,.{digits}f}{noise}", _round(self.regenerated), _round(self.spread))
+        change = self.difference_pct
+        difference = Cell("–") if change is None else Cell(f"{change:+.1f}".replace("-", "−"), _round(change))
+        return printed, ours, difference
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: leading cells that are not judged, one check per quantity, and where the numbers were printed."""
+
+    cells: tuple[Cell, ...]
+    checks: tuple[Check, ...]
+    source: str
+
+    @property
+    def name(self) -> str:
+        return self.cells[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A table of the paper, regenerated. `columns` head the leading cells of every line (accuracies among them say
+    `published`)."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    quantities: tuple[Quantity, ...]
+    lines: tuple[Line, ...]
+    note: str = ""
+
+    @property
+    def short(self) -> str:
+        """`Table 2` of `Table 2: what it shows`."""
+        return self.title.split(":")[0]
+
+    def judged(self) -> Iterator[tuple[str, Quantity, Check, Judgement]]:
+        """(row, quantity, check, verdict) of every number that the paper prints."""
+        for line in self.lines:
+            for quantity, check in zip(self.quantities, line.checks, strict=True):
+                if (found := check.judgement) is not None:
+                    yield line.name, quantity, check, found
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every reason once, in the order of the cells: the notes (a), (b), …"""
+        return tuple(dict.fromkeys(found.reason for *_, found in self.judged() if found.reason))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(f"({_letter(place)}) {reason}" for place, reason in enumerate(self.reasons))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(line.source for line in self.lines))
+
+    def table(self) -> Table:
+        """The whole of it, four columns per quantity."""
+        return self._table(range(len(self.quantities)), self.name, self.title)
+
+    def narrow(self) -> tuple[Table, ...]:
+        """One table per quantity, narrow enough for a page of paper; only rows in which there is something."""
+        return tuple(
+            self._table([place], f"{self.name}-{quantity.key}", f"{self.title}: {quantity.label}", sparse=True)
+            for place, quantity in enumerate(self.quantities)
+        )
+
+    def _table(self, places: range | list[int], name: str, caption: str, sparse: bool = False) -> Table:
+        columns = list(self.columns)
+        for place in places:
+            noisy = any(line.checks[place].spread for line in self.lines)
+            columns += _columns(self.quantities[place], noisy)
+        columns.append(Column("source", "source"))
+        rows = []
+        for line in self.lines:
+            checks = [line.checks[place] for place in places]
+            if sparse and not any(check.printed or check.regenerated is not None for check in checks):
+                continue
+            cells = [cell for check in checks for cell in self._cells(check)]
+            rows.append((*line.cells, *cells, text(line.source)))
+        return Table(name, caption, tuple(columns), tuple(rows))
+
+    def _cells(self, check: Check) -> tuple[Cell, ...]:
+        found = check.judgement
+        verdict = Cell("–")
+        if found is not None:
+            mark = f" ({_letter(self.reasons.index(found.reason))})" if found.reason else ""
+            verdict = Cell(f"{found.verdict.value}{mark}", str(found), mark=_TAGS[found.verdict])
+        return *check.cells, verdict
+
+
+def _columns(quantity: Quantity, noisy: bool) -> list[Column]:
+    key, label = quantity.key, quantity.label
+    return [
+        Column(f"{key}_published", f"{label}, published", "number"),
+        Column(f"{key}_regenerated", "regenerated", "number", noisy=noisy),
+        Column(f"{key}_difference_pct", "Δ %", "number"),
+        Column(f"{key}_verdict", "verdict"),
+    ]
+
+
+def _letter(place: int) -> str:
+    """a … z, aa, ab, …"""
+    high, low = divmod(place, 26)
+    return (ascii_lowercase[high - 1] if high else "") + ascii_lowercase[low]
+
+
+def _round(value: float | None) -> float | None:
+    """Ten significant digits: what a sum in another order cannot change."""
+    return None if value is None else float(f"{value:.10g}")

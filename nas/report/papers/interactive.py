@@ -1,0 +1,66 @@
+"""A figure as plotly draws it on the page; the style sheet gives the colours."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from nas.report.figures import Drawing, log_ticks
+from nas.report.papers.figure import Axis, Figure, Series
+
+
+def draw(figure: Figure) -> Drawing:
+    """The drawing with its title, its caption and the id of its place on the page."""
+    plot = go.Figure(data=[_trace(figure, series, style) for series, style in figure.styled()])
+    plot.update_layout(
+        template=go.layout.Template(),
+        xaxis=_axis(figure.x, [value for series in figure.series for value in series.x]),
+        yaxis=_axis(figure.y, [value for series in figure.series for value in series.y]),
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "xanchor": "left", "font": {"size": 12}},
+        hovermode="closest",
+        hoverlabel={"align": "left"},
+        margin={"l": 8, "r": 12, "t": 12, "b": 8},
+        autosize=True,
+    )
+    return Drawing(figure.name, figure.title, figure.caption, plot)
+
+
+def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> Any:
+    role, _, symbol, dash = style
+    hollow = series.kind == "published"
+    names = [escape(name) for name in series.labels] or [escape(series.name)] * len(series.x)
+    return go.Scatter(
+        x=list(series.x),
+        y=list(series.y),
+        name=escape(series.name),
+        mode=("lines+markers" if series.line else "markers") + ("+text" if figure.named and series.labels else ""),
+        text=names,
+        textposition="top center",
+        textfont={"size": 11},
+        line={"dash": dash, "width": 1.6},
+        marker={
+            "symbol": f"{symbol}-open" if hollow else symbol,
+            "size": 9 if hollow else 7,
+            "line": {"width": 1.6 if hollow else 0},
+        },
+        hovertemplate="<b>%{text}</b><br>"
+        f"{escape(figure.x.label)}: %{{x:.5~g}}<br>{escape(figure.y.label)}: %{{y:.5~g}}"
+        f"<extra>{escape(series.kind)}</extra>",
+        meta={"role": role},
+    )
+
+
+def _axis(axis: Axis, values: list[float]) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "title": {"text": escape(axis.label), "standoff": 8, "font": {"size": 13}},
+        "tickangle": 0,
+        "automargin": True,
+        "zeroline": False,
+        "nticks": 7,
+    }
+    if axis.log:
+        settings |= {"type": "log", "tickmode": "array", "tickvals": log_ticks(min(values), max(values))}
+    return settings

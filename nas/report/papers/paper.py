@@ -1,0 +1,69 @@
+"""A paper's report as a value: sections of comparisons, tables and figures; what the audit found; what went in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nas.report.papers.audit.finding import Finding
+from nas.report.papers.comparison import Check, Comparison, Quantity
+from nas.report.papers.figure import Figure
+from nas.report.papers.verdict import Judgement, Verdict
+from nas.report.papers.zoo import Zoo
+from nas.report.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a report is made of besides the shipped facts: the measured zoo, and the user's own measured networks."""
+
+    zoo: Zoo
+    records: Zoo
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table or figure of the paper, or one question about it. `text`: paragraphs."""
+
+    name: str
+    title: str
+    text: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """`name` is that of the report. `facts`: the files of published facts that went in; `provenance`: the rest, as
+    text. `missing`: what was not measured, and the command that measures it."""
+
+    name: str
+    title: str
+    citation: str
+    sections: tuple[Section, ...]
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        return tuple(one for section in self.sections for one in section.comparisons)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return tuple(one for section in self.sections for one in section.figures)
+
+    def judged(self) -> Iterator[tuple[Comparison, str, Quantity, Check, Judgement]]:
+        """Every number of the paper that was judged."""
+        for comparison in self.comparisons:
+            for row, quantity, check, found in comparison.judged():
+                yield comparison, row, quantity, check, found
+
+    def tally(self) -> dict[Verdict, int]:
+        """How many numbers got each verdict."""
+        counts = Counter(found.verdict for *_, found in self.judged())
+        return {verdict: counts[verdict] for verdict in Verdict}
