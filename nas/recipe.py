@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from nas.document import Section, read_yaml, validate
 from nas.errors import NasError
@@ -48,6 +48,7 @@ class Training(Section):
     width: float = Field(0.25, gt=0, le=8)  # channel multiplier of the trained proxy
     resolution: int = Field(32, ge=8, le=2_048)  # pixels at which images are shown, for every network
     resolution_scale: float | None = Field(None, gt=0, le=4)  # instead, of each network's own; see `proxy_resolution`
+    pixels: int = Field(8, ge=1, le=256)  # that share is rounded to a multiple of so many
     epochs: int = Field(2, ge=1, le=10_000)
     batch: int = Field(64, ge=2, le=65_536)  # below 64, batch norm on maps of one pixel is too noisy for deep networks
     optimizer: Literal["sgd", "rmsprop", "adamw", "muon"] = "muon"  # muon: learns most in few steps
@@ -75,12 +76,30 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * {None: 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2]]
 
 
+class GridOptions(Section):
+    """The compound grid that a study measures whole; the fields are those of `nas.grid.grid`.
+
+    `band`: how far from a cost, relative to it, a network may lie and still be compared at it. It only changes what is
+    said of the readings, so a study goes on under another one.
+    """
+
+    base: str = "efficientnet-b0"
+    target: float = Field(2.0, gt=0)
+    step: float = Field(0.05, gt=0)
+    tolerance: float = Field(0.1, gt=0)
+    constraint: Literal["nominal", "real"] = "nominal"
+    range: tuple[float, float] = Field((1.0, 2.0), strict=False)
+    pixels: int = Field(8, ge=1, le=256)
+    band: float = Field(0.1, gt=0, lt=1)
+
+
 class Recipe(Section):
     """A whole study. What is compared on resume is `identity`; budget and workers may change."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
     question: str = ""
-    space: str
+    space: str  # not needed beside a grid, whose networks are the space
+    grid: GridOptions | None = None  # for `nas grid --measure`
     baselines: tuple[str, ...] = Field((), strict=False)  # names, or: published, smallest, largest of the space
     budget: float | None = Field(None, gt=0)  # FLOPs and params at most so many times the space's published network's
     seed: int = Field(0, ge=0, lt=2**32)
@@ -91,9 +110,17 @@ class Recipe(Section):
     objectives: tuple[str, ...] = Field(("top1_pct", "flops", "train_images_per_s"), strict=False, min_length=1)
     limits: tuple[str, ...] = Field((), strict=False)
     measure: tuple[str, ...] = Field(("train_images_per_s", "top1_pct"), strict=False)
-    baseline_repeats: int = Field(3, ge=1, le=100)  # every reading of a baseline this often: the study's noise
+    repeats: int = Field(1, ge=1, le=100)  # every reading of every network this often, each with a seed of its own
+    baseline_repeats: int = Field(3, ge=1, le=100)  # every reading of a baseline at least so often: the study's noise
     timing: Timing = Timing()
     training: Training = Training()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grid_is_the_space(cls, document: Any) -> Any:
+        if isinstance(document, dict) and document.get("grid") is not None:
+            return {"space": "grid", **document}
+        return document
 
     @field_validator("objectives")
     @classmethod
@@ -140,7 +167,8 @@ class Recipe(Section):
 
     def identity(self) -> dict[str, Any]:
         """What must not change when a study goes on: all but the budget."""
-        return self.model_dump(mode="json", exclude={"trials", "timeout", "trial_timeout", "question"})
+        free = {"trials": True, "timeout": True, "trial_timeout": True, "question": True, "grid": {"band": True}}
+        return self.model_dump(mode="json", exclude=free, warnings=False)  # type: ignore[arg-type]
 
 
 MEASURING_ORDER = ("latency_ms", "infer_images_per_s", "train_images_per_s", "peak_memory_mib", "top1_pct")

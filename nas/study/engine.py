@@ -24,8 +24,8 @@ from nas.cost import cost
 from nas.metric import COMPUTED
 from nas.recipe import Recipe, parse_duration
 from nas.record import Reading, Record, State
-from nas.space import SearchSpace
 from nas.study.executor import Executor, Result, Spec
+from nas.study.grid_space import GridSpace, Space
 from nas.study.ledger import Ledger
 from nas.study.storage import record_of, records
 
@@ -68,7 +68,7 @@ class Search:
 
     study: optuna.Study
     recipe: Recipe
-    space: SearchSpace
+    space: Space
     executor: Executor
     device: str
     baselines: Mapping[str, Architecture] = field(default_factory=dict)
@@ -101,7 +101,10 @@ class Search:
     def run(self) -> Stopped:
         """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set."""
         self._recover()
-        self._enqueue_baselines()
+        if isinstance(self.space, GridSpace):
+            self._enqueue_members(self.space)
+        else:
+            self._enqueue_baselines()
         end = time.monotonic() + (parse_duration(self.recipe.timeout) if self.recipe.timeout else float("inf"))
         while True:
             if self.stop is None and time.monotonic() > end:
@@ -141,6 +144,25 @@ class Search:
             elif name not in known:
                 self.study.enqueue_trial(self.space.encode(arch), user_attrs={"baseline": name})
 
+    def _enqueue_members(self, space: GridSpace) -> None:
+        """Enqueue every network of a grid that has no trial yet, and once more those that failed.
+
+        The order is drawn from the seed: what drifts while the study runs then follows none of the three factors.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        asked = [(t, {**t.system_attrs.get("fixed_params", {}), **t.params}) for t in trials]
+        marks = {triple: mark for mark, triple in space.marked.items()}
+        order = list(space.triples)
+        random.Random(self.recipe.seed).shuffle(order)
+        for triple in order:
+            settings = space.settings(triple)
+            own = [trial for trial, asked_for in asked if asked_for == settings]
+            attrs = {"baseline": marks[triple]} if triple in marks else {}
+            if not own:
+                self.study.enqueue_trial(settings, user_attrs=attrs)
+            elif own[-1].state is TrialState.FAIL and len(own) < _MOST_FAILURES:
+                self._retry(own[-1].number, settings, attrs, attempt=1)
+
     def _retry(self, number: int, settings: Mapping[str, Any], attrs: Mapping[str, Any], attempt: int) -> None:
         baseline = {"baseline": attrs["baseline"]} if "baseline" in attrs else {}
         self.study.enqueue_trial(dict(settings), user_attrs={**baseline, "retry_of": number, "attempt": attempt})
@@ -156,6 +178,8 @@ class Search:
             return True
         if self.done + self.running >= self.recipe.trials:
             return False
+        if isinstance(self.space, GridSpace) and not self._waiting():
+            return False  # nothing but its list is ever asked for
         if self._exhausted():
             self.stop = "exhausted"
             return False
@@ -187,7 +211,7 @@ class Search:
         Samplers over discrete cells come back to their best networks: TPE suggested a known one every second time at
         400 trials of 28 cells. Telling it the same readings again would only draw it there more.
         """
-        if isinstance(self.study.sampler, optuna.samplers.GridSampler):
+        if isinstance(self.space, GridSpace) or isinstance(self.study.sampler, optuna.samplers.GridSampler):
             return
         taken = {*self.ledger.measured, *(job.arch.id for job in self._jobs.values())}
         generator = random.Random(f"{self.recipe.seed} {trial.number}")
@@ -207,12 +231,16 @@ class Search:
         small = self._members is not None and self._members <= self.ledger.tried
         if not (grid or small or self._free >= _MOST_FREE):
             return False
-        return not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))  # a retry may be due
+        return not self._waiting()  # a retry may be due
+
+    def _waiting(self) -> bool:
+        """Whether a trial is enqueued."""
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     @cached_property
     def _members(self) -> frozenset[str] | None:
         """Ids of all networks of a small space that are within the limits in closed form; None for a large one."""
-        if self.space.size > _SMALL:
+        if isinstance(self.space, GridSpace) or self.space.size > _SMALL:
             return None
         names, cells = list(self.space.cells), list(self.space.cells.values())
         options = itertools.product(*(cell.values for cell in cells))
@@ -220,7 +248,7 @@ class Search:
         return frozenset(a.id for a in archs if all(x <= 0 for x in self._excess(asdict(cost(a))).values()))
 
     def _submit(self, arch: Architecture, trials: list[Trial], baseline: str) -> None:
-        repeats = self.recipe.baseline_repeats if baseline else 1
+        repeats = max(self.recipe.repeats, self.recipe.baseline_repeats if baseline else 1)
         settings = {
             "measure": list(self.recipe.measured),
             "timing": self.recipe.timing.model_dump(mode="json"),
@@ -329,6 +357,8 @@ class Search:
         spent = cost(arch)
         closed = {"by": "closed form", "resolution": arch.resolution}
         readings = {key: Reading(getattr(spent, key), conditions=closed) for key in COMPUTED}
+        if isinstance(self.space, GridSpace):
+            return readings  # the score ranks networks of one resolution
         score = Reading(self.space.rank_score(arch), conditions={"by": "ranks in a fixed sample of the space"})
         return {**readings, "rank_score": score}
 

@@ -11,22 +11,24 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from nas.cells import Range
 from nas.record import Record
 from nas.space import SearchSpace
+from nas.study.grid_space import Space
 
 # Networks for each open cell. Given random accuracies, 16 trials of 28 cells still gave one cell a share of .22.
 _PER_CELL = 3
 
 
-def importance_needs(space: SearchSpace) -> int:
-    """The number of distinct measured networks from which `importance` says anything of this space."""
-    return _PER_CELL * len(space.cells)
+def importance_needs(space: Space) -> int:
+    """The number of distinct measured networks from which `importance` says anything of this space; 0 of a grid."""
+    return _PER_CELL * len(space.cells) if isinstance(space, SearchSpace) else 0
 
 
-def importance(records: Sequence[Record], space: SearchSpace, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+def importance(records: Sequence[Record], space: Space, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
     """{metric: {cell: share of the variance it explains}}, largest first; a metric without enough readings is absent.
 
-    fANOVA (Hutter et al. 2014) on a random forest fitted to the distinct measured networks, each once.
+    fANOVA (Hutter et al. 2014) on a random forest fitted to the distinct measured networks, each once. Nothing of a
+    grid: its factors depend on each other, and fANOVA would share out what none of them explains alone.
     """
-    if not space.cells:
+    if not (isinstance(space, SearchSpace) and space.cells):
         return {}
     distributions: dict[str, BaseDistribution] = {
         name: IntDistribution(cell.low, cell.high, step=cell.step)

@@ -12,11 +12,12 @@ from optuna.storages import RDBStorage
 
 from nas.arch import Architecture
 from nas.cost import cost
-from nas.document import digest
+from nas.document import Section, digest
 from nas.errors import NasError
 from nas.metric import COMPUTED, Limit
-from nas.recipe import Recipe
-from nas.space import DESCRIPTION, SearchSpace, load_architecture
+from nas.recipe import GridOptions, Recipe, Timing, Training
+from nas.space import DESCRIPTION, load_architecture
+from nas.study.grid_space import GridSpace, Space
 from nas.study.samplers import make_sampler
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts
 
@@ -33,7 +34,7 @@ class Opened:
 
 
 def open_or_create(
-    storage: RDBStorage, recipe: Recipe, space: SearchSpace, device: str, command: str, environment: Mapping[str, Any]
+    storage: RDBStorage, recipe: Recipe, space: Space, device: str, command: str, environment: Mapping[str, Any]
 ) -> Opened:
     """The study of this recipe. Raises: StudyError when it exists with another recipe, space or device type."""
     directions = [objective.goal for objective in recipe.parsed_objectives]
@@ -71,13 +72,13 @@ def _seed(seed: int, trials: int) -> int:
     return int(digest([seed, trials])[:7], 16)
 
 
-def refuse_changes(study: optuna.Study, recipe: Recipe, space: SearchSpace, device: str) -> None:
+def refuse_changes(study: optuna.Study, recipe: Recipe, space: Space, device: str) -> None:
     """Raises: StudyError saying what differs between the study and this recipe, space or kind of device."""
     if "nas" not in study.user_attrs:
         raise StudyError(f"study '{study.study_name}' was not written by nas", "take another name with --study")
     stored = facts(study)
-    before = Recipe.model_construct(**stored["recipe"]).model_dump(mode="json", warnings=False)
-    changes = _differences({key: before.get(key) for key in recipe.identity()}, recipe.identity())
+    before, after = _as_stored(stored["recipe"]).identity(), recipe.identity()
+    changes = _differences({key: before.get(key) for key in after}, after)
     new = space.to_document()
     changes += _differences(
         {f"space.{key}": value for key, value in stored["space"].items() if key not in DESCRIPTION},
@@ -91,6 +92,13 @@ def refuse_changes(study: optuna.Study, recipe: Recipe, space: SearchSpace, devi
             + (f"; and {len(changes) - 4} more" if len(changes) > 4 else ""),
             "go on with the old settings, or start a new study with --study NAME",
         )
+
+
+def _as_stored(document: Mapping[str, Any]) -> Recipe:
+    """The recipe of an older study, unchecked; fields that are younger than it have their defaults."""
+    sections: dict[str, type[Section]] = {"timing": Timing, "training": Training, "grid": GridOptions}
+    nested = {key: kind.model_construct(**document[key]) for key, kind in sections.items() if document.get(key)}
+    return Recipe.model_construct(**{**document, **nested})
 
 
 def _differences(before: Any, after: Any, path: str = "") -> list[str]:
@@ -116,7 +124,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def resolve(recipe: Recipe, space: SearchSpace) -> Recipe:
+def resolve(recipe: Recipe, space: Space) -> Recipe:
     """`recipe` with all that depends on the space written out: published baselines, the budget as limits, and, where
     resolution is open, trainings in proportion to it, the smallest at the recipe's resolution."""
     names = [name for item in recipe.baselines for name in (space.published if item == "published" else [item])]
@@ -137,8 +145,10 @@ def resolve(recipe: Recipe, space: SearchSpace) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def resolve_baselines(recipe: Recipe, space: SearchSpace) -> dict[str, Architecture]:
-    """The recipe's baselines by name; `smallest` and `largest` are the space's members with least and most FLOPs."""
+def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture]:
+    """The recipe's baselines by name, of a grid those it marks; `smallest` and `largest` are the space's members with least and most FLOPs."""
+    if isinstance(space, GridSpace):
+        return {mark: space.decode(space.settings(triple)) for mark, triple in space.marked.items()}
     members = {"smallest": False, "largest": True}
     return {
         name: space.extreme("flops", members[name]) if name in members else load_architecture(name)
@@ -146,7 +156,7 @@ def resolve_baselines(recipe: Recipe, space: SearchSpace) -> dict[str, Architect
     }
 
 
-def check_training(recipe: Recipe, space: SearchSpace) -> None:
+def check_training(recipe: Recipe, space: Space) -> None:
     """Raises: NasError where the short training's images are too small for networks of the space."""
     training = recipe.training
     if "top1_pct" in recipe.measured and training.resolution_scale is None and training.resolution < space.total_stride:
@@ -156,7 +166,7 @@ def check_training(recipe: Recipe, space: SearchSpace) -> None:
         )
 
 
-def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> str:
+def check_limits(space: Space, limits: tuple[Limit, ...]) -> str:
     """A warning where no network drawn meets all limits together, else nothing.
 
     Raises: NasError for a limit that nothing in the space can meet.
@@ -170,7 +180,7 @@ def check_limits(space: SearchSpace, limits: tuple[Limit, ...]) -> str:
     return ""
 
 
-def _check_limit(space: SearchSpace, limit: Limit) -> None:
+def _check_limit(space: Space, limit: Limit) -> None:
     impossible = NasError(f"limit {limit}: nothing can meet it: {limit.key} lies between 0 and {_MOST.get(limit.key)}")
     if limit.key in _MOST and not (limit.excess(0.0) <= 0 or limit.excess(_MOST[limit.key]) <= 0):
         raise impossible

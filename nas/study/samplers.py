@@ -17,7 +17,7 @@ from optuna.samplers import (
 )
 
 from nas.errors import NasError
-from nas.space import SearchSpace
+from nas.study.grid_space import Space
 
 LARGEST_GRID = 100_000
 
@@ -29,7 +29,7 @@ class Grid(GridSampler):
         return
 
 
-def _grid(space: SearchSpace, seed: int) -> BaseSampler:
+def _grid(space: Space, seed: int) -> BaseSampler:
     if space.size > LARGEST_GRID:
         raise NasError(
             f"sampler grid: space '{space.name}' has {space.size:.3g} settings; a grid takes at most {LARGEST_GRID:,}",
@@ -38,13 +38,13 @@ def _grid(space: SearchSpace, seed: int) -> BaseSampler:
     return Grid(search_space={name: list(cell.values) for name, cell in space.cells.items()}, seed=seed)
 
 
-def _gp(_: SearchSpace, seed: int) -> BaseSampler:
+def _gp(_: Space, seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return GPSampler(seed=seed)
 
 
-SAMPLERS: dict[str, Callable[[SearchSpace, int], BaseSampler]] = {
+SAMPLERS: dict[str, Callable[[Space, int], BaseSampler]] = {
     "tpe": lambda _, seed: TPESampler(multivariate=True, seed=seed),
     "nsga2": lambda _, seed: NSGAIISampler(seed=seed),
     "nsga3": lambda _, seed: NSGAIIISampler(seed=seed),
@@ -54,7 +54,7 @@ SAMPLERS: dict[str, Callable[[SearchSpace, int], BaseSampler]] = {
 }
 
 
-def make_sampler(name: str, space: SearchSpace, seed: int) -> BaseSampler:
+def make_sampler(name: str, space: Space, seed: int) -> BaseSampler:
     """The sampler called `name`. Optuna does not store it: on resume it is made again, from a seed of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.record import SCHEMA, Record, State
-from nas.space import SearchSpace, parse_space
+from nas.study.grid_space import Space, parse_any_space
 
 STUDY_SCHEMA = 1
 _STATES: dict[TrialState, State] = {
@@ -232,9 +232,9 @@ def recipe_of(study: optuna.Study) -> Recipe:
     return Recipe.model_validate_json(json.dumps(facts(study)["recipe"]))
 
 
-def space_of(study: optuna.Study) -> SearchSpace:
-    """The search space that the study was started with."""
-    return parse_space(facts(study)["space"], f"study '{study.study_name}'")
+def space_of(study: optuna.Study) -> Space:
+    """The search space, or the grid, that the study was started with."""
+    return parse_any_space(facts(study)["space"], f"study '{study.study_name}'")
 
 
 def records(study: optuna.Study) -> list[Record]:
@@ -245,7 +245,7 @@ def records(study: optuna.Study) -> list[Record]:
     return outside + [record_of(study.study_name, space, trial) for trial in trials if trial.state in _STATES]
 
 
-def record_of(study: str, space: SearchSpace, trial: FrozenTrial) -> Record:
+def record_of(study: str, space: Space, trial: FrozenTrial) -> Record:
     """One stored trial as a record; Optuna's state wins over what the record says."""
     stored = trial.user_attrs.get("record")
     state = _STATES[trial.state]

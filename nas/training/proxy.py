@@ -29,12 +29,14 @@ def proxy_resolution(arch: Architecture, training: Training) -> int:
     """Side in pixels of the images that the proxy of `arch` is trained on: load the data at it.
 
     The recipe's `resolution`; or, where it has a `resolution_scale`, so much of the network's own, rounded to the
-    nearest multiple of 8, and at least the first multiple of 8 that is no less than the network's total stride.
+    nearest multiple of the recipe's `pixels` (a space of many resolutions asks for only a few sizes of the data), and
+    at least the first such multiple that is no less than the network's total stride.
     """
     if training.resolution_scale is None:
         return training.resolution
-    nearest = math.floor(arch.resolution * training.resolution_scale / MULTIPLE + 0.5)
-    return MULTIPLE * max(nearest, -(-arch.total_stride // MULTIPLE))
+    multiple = training.pixels
+    nearest = math.floor(arch.resolution * training.resolution_scale / multiple + 0.5)
+    return multiple * max(nearest, -(-arch.total_stride // multiple))
 
 
 def build_for_training(arch: Architecture, training: Training) -> Network:
