@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -76,9 +75,12 @@ def test_fast_scaling_costs_its_ratio_and_its_activations_what_it_says(
     arch: Architecture, ratio: float, emphasis: float
 ) -> None:
     made, base = cost(fast(arch, ratio, emphasis=emphasis)), cost(arch)
-    spent = made.activations / base.activations
-    assert math.log(made.flops / base.flops / ratio, 2) == pytest.approx(0, abs=1.05)
-    assert math.log(spent / ratio ** (1 - emphasis / 2), 2) == pytest.approx(0, abs=0.9)
+    doublings = (
+        math.log2(made.flops / base.flops / ratio),
+        math.log2(made.activations / base.activations / ratio ** (1 - emphasis / 2)),
+    )
+    assert -0.2 <= doublings[0] <= 0.9  # layers round up: a stage of one layer becomes two at once
+    assert -0.5 <= doublings[1] <= 0.9
 
 
 @given(shipped, st.floats(3, 10))
