@@ -96,8 +96,8 @@ def ratios(published: Published) -> Finding:
                 wrong.append(inside)
                 steps.append(
                     f"{row['model']} / {ours['model'].removeprefix('EfficientNet-')}: {row[column]} / {ours[column]} = "
-                    f"{value:.3f}, printed {row[ratio]} ({ratio.split('_')[0]}); numbers that round to the printed ones "
-                    f"give {low:.3f} to {high:.3f}"
+                    f"{value:.3f}, printed {row[ratio]} ({ratio.split('_')[0]}); what rounds to the printed numbers "
+                    f"gives {low:.3f} to {high:.3f}"
                     + ("." if inside else f", which excludes it; it means {_times(ours[column], row[ratio])} and not")
                     + ("" if inside else f" {row[column]}.")
                 )
@@ -135,7 +135,7 @@ def latency(published: Published) -> Finding:
         claim="Table 4 of v5 prints latency and accuracy of the networks of Table 2.",
         steps=tuple(steps),
         conclusion="Both speed-ups follow from the printed seconds. Both accuracies are those of the ICML version.",
-        holds=holds and old == len(set(row["pair"] for row in rows)),
+        holds=holds and old == len({row["pair"] for row in rows}),
         sources=sources(rows, table[:1]),
     )
 

@@ -8,8 +8,16 @@ import itertools
 from nas.arch import Architecture, Op
 from nas.cost import cost
 from nas.report.papers.audit.finding import (
-    Finding, Published, billions, millions, one, percent, rounds_to, some, sources,
-)  # fmt: skip
+    Finding,
+    Published,
+    billions,
+    millions,
+    one,
+    percent,
+    rounds_to,
+    some,
+    sources,
+)
 from nas.report.papers.audit.wide import norm_channels, norm_elements
 from nas.scaling import scale
 from nas.space import load_architecture
@@ -35,8 +43,8 @@ def v2_s(published: Published) -> Finding:
             for before, after in zip(base.stages, made.stages, strict=True)
         )
         + ".",
-        f"{made} has {millions(made):.3f} M params and {billions(made):.3f} B multiply-adds (published {old['params_m']} "
-        f"M, {old['flops_b']} B); at 384 px it would be {billions(_at(made, 384)):.3f} B.",
+        f"{made} has {millions(made):.3f} M params and {billions(made):.3f} B multiply-adds (published "
+        f"{old['params_m']} M, {old['flops_b']} B); at 384 px it would be {billions(_at(made, 384)):.3f} B.",
         f"Table 4 of v1 ({drawn}) has {millions(drawn):.3f} M and {billions(drawn):.3f} B at 384 px, "
         f"{billions(_at(drawn, 380)):.3f} B at 380 px.",
         f"The released V2-S ({released}) has {millions(released):.3f} M and {billions(released):.3f} B; v3 prints "
@@ -69,8 +77,8 @@ def larger(published: Published) -> Finding:
         said = some(readme, model=f"EffNetV2-{size.upper()}")[0]
         off[size] = billions(arch) / float(row["flops_b"]) - 1
         steps.append(
-            f"V2-{size.upper()} at {arch.resolution} px: {millions(arch):.3f} M, {billions(arch):.3f} B; Table 7 prints "
-            f"{row['params_m']} M, {row['flops_b']} B"
+            f"V2-{size.upper()} at {arch.resolution} px: {millions(arch):.3f} M, {billions(arch):.3f} B; Table 7 "
+            f"prints {row['params_m']} M, {row['flops_b']} B"
             + (f", the README {said['params_m']} M, {said['flops_b']} B" if said["flops_b"] else "")
             + f". Counted over printed multiply-adds: {percent(off[size])}."
         )
@@ -116,7 +124,7 @@ def moving_statistics(published: Published) -> Finding:
         steps=tuple(steps),
         conclusion=(
             "They are the learnable scalars plus mean and variance of every batch-normalised channel, equal in every "
-            "digit. So the closed form counts the released networks; statistics are not learnable and are left out here."
+            "digit. So the closed form counts the released networks; statistics are not learnable, and not counted here."
         ),
         holds=all(exact),
         sources=sources(readme),
@@ -134,8 +142,8 @@ def rounding(published: Published) -> Finding:
         released = load_architecture(f"efficientnetv2-{name}")
         apart += [name] if first != second else []
         steps.append(
-            f"V2-{name.upper()} (× {width}, {depth}, {size} px): V1's rule {millions(first):.3f} M, {billions(first):.3f} "
-            f"B; V2's {millions(second):.3f} M, {billions(second):.3f} B; the released network is "
+            f"V2-{name.upper()} (× {width}, {depth}, {size} px): V1's rule {millions(first):.3f} M, "
+            f"{billions(first):.3f} B; V2's {millions(second):.3f} M, {billions(second):.3f} B; the released network is "
             + ("both." if first == second == released else "V2's." if second == released else "neither.")
         )
     steps.append(
@@ -196,18 +204,20 @@ def table_3(published: Published) -> Finding:
             ranked.append((max(abs(a / b - 1) for a, b in pairs), kernels, se, counted))
     ranked.sort(key=lambda entry: entry[0])
     steps = [
-        "Published (M params, B multiply-adds): " + ", ".join(f"({a:g}, {b:g})" for a, b in printed) + ".",
+        "Published (M params, B multiply-adds): "
+        + ", ".join(f"({row['params_m']}, {row['flops_b']})" for row in rows)
+        + ".",
         "B4's stages 3, 5 and 6 have kernel 5. Fused in stages 1–3, 1–5, 1–7 with kernel 3 or 5 in each of them, with "
         "SE kept or dropped in fused blocks, 16 alternatives, by their largest deviation in the eight numbers:",
     ]
     for worst, kernels, se, counted in (*ranked[:4], ranked[-1]):
         shown = ", ".join(f"({a:.2f}, {b:.2f})" for a, b in counted)
-        steps.append(f"kernels {kernels[0]}, {kernels[1]}, {kernels[2]}, {_se(se)}: {shown}: {percent(worst)}.")
+        steps.append(f"kernels {kernels[0]}, {kernels[1]}, {kernels[2]}, {_se(se)}: {shown}: {100 * worst:.1f} %.")
     plain = load_architecture("efficientnet-b4")
     wide = billions(plain) + 2 * norm_elements(plain) / 1e9
     steps.append(
-        f"Unfused, {rows[0]['flops_b']} B are printed and {billions(plain):.3f} B counted; with two operations for each "
-        f"batch-normalised element {wide:.3f} B."
+        f"Unfused, {rows[0]['flops_b']} B are printed and {billions(plain):.3f} B counted; with two operations for "
+        f"each batch-normalised element {wide:.3f} B."
     )
     best, second, third = ranked[:3]
     return Finding(
@@ -217,7 +227,7 @@ def table_3(published: Published) -> Finding:
         steps=tuple(steps),
         conclusion=(
             "Stage 3 was fused with kernel 3, stages 5 and 6 kept kernel 5: within 3 % of all eight numbers, the next "
-            "choice of kernels is off by more than 20 %. Whether fused blocks kept SE cannot be told from these numbers. "
+            "choice of kernels is off by more than 20 %. These numbers cannot tell whether fused blocks kept SE. "
             "What remains in the multiply-adds, 2 % to 3 %, is the same with and without fusion."
         ),
         holds=best[1] == second[1] == (3, 5, 5) and best[0] < 0.03 and second[0] < 0.03 and third[0] > 0.2,

@@ -152,7 +152,7 @@ def _points(points: list[Point]) -> str:
     return ", ".join(f"({x:g}, {y:.4f})" for x, y in points)
 
 
-def differences(published: Published) -> Finding:
+def figure_1(published: Published) -> Finding:
     """Figures 1 and 5 plot accuracies that Table 2 of the same version does not print."""
     table, figure = published("efficientnet/table2"), published("efficientnet/figure1")
     steps, unequal, total = [], 0, 0
