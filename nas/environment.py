@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("nas", "torch", "torchvision", "optuna", "fvcore", "numpy")
+_PACKAGES = ("nas", "torch", "torchvision", "optuna", "fvcore", "timm", "numpy")
 
 
 def versions() -> dict[str, str]:

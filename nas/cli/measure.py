@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.cli import console
-from nas.cli.options import DEFAULT_STORAGE, NOTATION, Device, Json, Storage, pick_device
+from nas.cli.options import DEFAULT_STORAGE, FOREIGN, NOTATION, Device, Json, Storage, pick_device
 from nas.errors import NasError, nearest
 
 if TYPE_CHECKING:
     from nas.arch import Architecture
+    from nas.foreign import Foreign
     from nas.recipe import Timing
     from nas.record import Reading
 
-_WHAT = {
+WHAT = {
     "params": "params",
     "flops": "flops",
     "activations": "activations",
@@ -27,11 +26,15 @@ _WHAT = {
     "latency": "latency_ms",
     "memory": "peak_memory_mib",
 }
+DEFAULT_WHAT = "params,flops,train,infer"
+DEFAULT_TIME_CAP = 20.0
 
 
 def measure(  # noqa: PLR0913, PLR0917
-    refs: Annotated[list[str], typer.Argument(metavar="REF…", help=f"Networks: {NOTATION}.")],
-    what: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(_WHAT)}.")] = "params,flops,train,infer",
+    refs: Annotated[
+        list[str] | None, typer.Argument(metavar="REF…", help=f"Networks: {NOTATION}; {FOREIGN}.", show_default=False)
+    ] = None,
+    what: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(WHAT)}.", show_default=DEFAULT_WHAT)] = "",
     batch: Annotated[
         str, typer.Option(help="Images a step, or auto: on GPU the largest power of two that fits, on CPU by FLOPs.")
     ] = "auto",
@@ -40,11 +43,26 @@ def measure(  # noqa: PLR0913, PLR0917
     memory_format: Annotated[str, typer.Option(help="auto, contiguous or channels_last.")] = "auto",
     compile_model: Annotated[bool, typer.Option("--compile/--no-compile", help="torch.compile.")] = False,
     tolerance: Annotated[float, typer.Option(help="Stop at this relative 95 % half-width.")] = 0.02,
-    time_cap: Annotated[float, typer.Option(help="Seconds a reading may take.")] = 20.0,
+    time_cap: Annotated[
+        float | None,
+        typer.Option(help="Seconds a reading may take.", show_default=f"{DEFAULT_TIME_CAP:g}, or the set's"),
+    ] = None,
+    zoo: Annotated[bool, typer.Option("--zoo", help="Measure the zoo, or those of it that REF… name.")] = False,
+    zoo_set: Annotated[
+        str, typer.Option("--set", help="Of the zoo: full or reduced.", show_default="full on GPU, reduced on CPU")
+    ] = "",
+    time_cap_total: Annotated[
+        str, typer.Option(metavar="TIME", help="Of the zoo: start no network after 9m, 1h, …", show_default=False)
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Of the zoo: where DEVICE/records.jsonl is, or comes.")] = Path(
+        "studies/zoo"
+    ),
     device: Device = "auto",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     storage: Storage = DEFAULT_STORAGE,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write a CSV file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write a CSV file, or records: FILE.jsonl.")
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Measure networks on this machine: cost, train and inference throughput, latency, memory.
@@ -53,13 +71,30 @@ def measure(  # noqa: PLR0913, PLR0917
 
       nas measure efficientnet-b0 efficientnetv2-b0 --batch 16 -o ours.csv
 
-      nas measure efficientnetv2-s --what train,memory --precision bf16 --device cuda
+      nas measure torchvision:densenet169 timm:resnest101e@224 mymodule:make_net -o theirs.jsonl
+
+      nas measure --zoo --time-cap-total 9m
+
+      nas measure --zoo --what params,flops,activations
     """
-    from nas.cli.refs import resolve
     from nas.document import validate
     from nas.recipe import Timing
 
-    asked = _asked(what)
+    if zoo:
+        from nas.cli.zoo import measure_zoo
+
+        if output is not None:
+            raise NasError("--output: the zoo has its own place", "give --out DIR")
+        measure_zoo(refs or [], what, zoo_set, time_cap, time_cap_total, out, device, json_output)
+        return
+    if not refs:
+        raise NasError("measure what?", "give networks, such as efficientnet-b0 or torchvision:densenet169, or --zoo")
+    if zoo_set or time_cap_total:
+        raise NasError(f"{'--set' if zoo_set else '--time-cap-total'}: only the zoo has it", "add --zoo")
+    from nas.cli.readings import check_output, show_readings, write_output
+    from nas.cli.refs import resolve_network
+
+    asked = keys_of(what or DEFAULT_WHAT)
     timing = validate(
         Timing,
         {
@@ -69,102 +104,45 @@ def measure(  # noqa: PLR0913, PLR0917
             "memory_format": memory_format,
             "compile": compile_model,
             "tolerance": tolerance,
-            "time_cap": time_cap,
+            "time_cap": DEFAULT_TIME_CAP if time_cap is None else time_cap,
         },
         "measure",
     )
-    networks = [(ref, resolve(ref, storage)) for ref in refs]
+    networks = [(ref, resolve_network(ref, storage)) for ref in refs]
     if output is not None:
-        _check_output(output)
+        check_output(output)
     chosen = pick_device(device)
     rows = []
     for ref, arch in networks:
         console.say(f"measuring {ref}")
         rows.append((ref, arch, _readings(arch, asked, timing, chosen, seed)))
     if output is not None:
-        _write_csv(output, rows)
-    if json_output:
-        console.show_json({"networks": [_document(*row) for row in rows]})
-    else:
-        _print(rows, asked)
+        write_output(output, rows, chosen, seed)
+    show_readings(rows, asked, as_json=json_output)
 
 
-def _check_output(path: Path) -> None:
-    """A file that cannot be written is said before anything is measured."""
-    existed = path.exists()
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise NasError(f"--output {path}: cannot be written: {error.strerror}", "name another file") from None
-    if not existed:
-        path.unlink()
-
-
-def _asked(what: str) -> list[str]:
+def keys_of(what: str) -> list[str]:
+    """The metrics that a comma-separated list names, each once. Raises: NasError for an unknown word."""
     words = [word.strip() for word in what.split(",") if word.strip()]
     for word in words:
-        if word not in _WHAT:
-            raise NasError(f"--what {word}: not something to measure", nearest(word, _WHAT))
+        if word not in WHAT:
+            raise NasError(f"--what {word}: not something to measure", nearest(word, WHAT))
     if not words:
-        raise NasError("--what: nothing to measure", f"known: {', '.join(_WHAT)}")
-    return [_WHAT[word] for word in dict.fromkeys(words)]
+        raise NasError("--what: nothing to measure", f"known: {', '.join(WHAT)}")
+    return [WHAT[word] for word in dict.fromkeys(words)]
 
 
-def _readings(arch: Architecture, asked: list[str], timing: Timing, device: str, seed: int) -> dict[str, Reading]:
+def _readings(
+    arch: Architecture | Foreign, asked: list[str], timing: Timing, device: str, seed: int
+) -> dict[str, Reading]:
+    from nas.arch import Architecture
     from nas.cost import cost
-    from nas.meters import METERS, measure
+    from nas.meters import measure
     from nas.record import Reading
 
-    measured = measure(arch, [key for key in asked if key in METERS], timing, device=device, seed=seed)
-    spent = cost(arch)
-    closed = {key: Reading(getattr(spent, key)) for key in asked if key in ("params", "activations")}
+    closed: dict[str, Reading] = {}
+    if isinstance(arch, Architecture):  # FLOPs are traced all the same, and held against the closed form
+        spent = cost(arch)
+        closed = {key: Reading(getattr(spent, key)) for key in asked if key in ("params", "activations")}
+    measured = measure(arch, [key for key in asked if key not in closed], timing, device=device, seed=seed)
     return {key: reading for key in asked if (reading := {**closed, **measured}.get(key)) is not None}
-
-
-def _document(ref: str, arch: Architecture, readings: dict[str, Reading]) -> dict[str, Any]:
-    taken = {key: reading.to_json() for key, reading in readings.items()}
-    return {"name": ref, "notation": str(arch), "id": arch.id, "readings": taken}
-
-
-def _print(rows: list[tuple[str, Architecture, dict[str, Reading]]], asked: list[str]) -> None:
-    from rich.table import Table
-
-    from nas.metric import METRICS
-
-    table = Table()
-    table.add_column("Network")
-    for key in asked:
-        table.add_column(METRICS[key].label, justify="right")
-    for ref, _, readings in rows:
-        cells = []
-        for key in asked:
-            reading = readings.get(key)
-            text = METRICS[key].format(None if reading is None else reading.value)
-            if reading is not None and reading.spread:
-                text += f" ± {METRICS[key].format(reading.spread)}"
-            cells.append(text)
-        table.add_row(ref, *cells)
-    console.show(table)
-    shown = {key: reading.conditions for _, _, readings in rows for key, reading in readings.items()}
-    for key, conditions in shown.items():
-        if key in ("params", "activations"):
-            continue
-        facts = ", ".join(f"{name} {value}" for name, value in conditions.items())
-        console.result().print(f"{METRICS[key].label}: {facts}", soft_wrap=True, markup=False)
-
-
-def _write_csv(path: Path, rows: list[tuple[str, Architecture, dict[str, Reading]]]) -> None:
-    keys = list(dict.fromkeys(key for _, _, readings in rows for key in readings))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "notation", "id", *(column for key in keys for column in (key, f"{key}_spread"))])
-    for ref, arch, readings in rows:
-        cells: list[object] = []
-        for key in keys:
-            reading = readings.get(key)
-            cells += [None, None] if reading is None else [reading.value, reading.spread]
-        writer.writerow([ref, str(arch), arch.id, *cells])
-    try:
-        path.write_text(text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise NasError(f"--output {path}: cannot be written: {error.strerror}") from None

@@ -8,6 +8,7 @@ import typer
 
 DEFAULT_STORAGE = "sqlite:///nas.db"
 NOTATION = "a shipped name, a YAML file, the one-line notation, or STUDY:TRIAL"
+FOREIGN = "torchvision:NAME, timm:NAME or module:callable, with @PIXELS for another size"
 
 Storage = Annotated[
     str, typer.Option(envvar="NAS_STORAGE", metavar="URL", help="Where studies live: any URL Optuna opens.")

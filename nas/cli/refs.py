@@ -1,30 +1,60 @@
-"""References to networks: a name, a file, the notation, or STUDY:TRIAL."""
+"""References to networks: a name, a file, the notation, STUDY:TRIAL, or a foreign network."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
-from nas.arch import Architecture, parse
+from nas.arch import Architecture
 from nas.errors import NasError, nearest
+from nas.foreign import Foreign, is_foreign, read
 from nas.space import baselines, load_architecture
 
 
 def resolve(reference: str, storage: str) -> Architecture:
-    """The architecture that `reference` names. Raises: NasError in one line."""
-    match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+)", reference)
-    if match and not Path(reference).exists():
-        return _trial(match[1], int(match[2]), storage)
+    """The architecture that `reference` names. Raises: NasError in one line, also for a foreign network."""
+    found = _from_study(reference, storage)
+    if isinstance(found, Foreign) or (found is None and _is_foreign(reference)):
+        raise NasError(
+            f"{reference}: not a network of nas' notation, so its inside is not known",
+            f"it can be measured: nas measure {shlex.quote(reference)}",
+        )
+    return found or _architecture(reference)
+
+
+def resolve_network(reference: str, storage: str) -> Architecture | Foreign:
+    """The architecture or foreign network that `reference` names. Raises: NasError in one line."""
+    found = _from_study(reference, storage)
+    if found is None and _is_foreign(reference):
+        from nas.nets import resolve_foreign
+
+        return resolve_foreign(reference)
+    return found or _architecture(reference)
+
+
+def _is_foreign(reference: str) -> bool:
+    return is_foreign(reference) and not Path(reference).exists()
+
+
+def _architecture(reference: str) -> Architecture:
     try:
         return load_architecture(reference)
     except NasError as error:
         if str(error).startswith("unknown architecture"):
             hint = f"{error.hint}; {nearest(reference, baselines())}" if not error.hint else error.hint
-            raise NasError(str(error), f"{hint} (or a file, the notation in quotes, or STUDY:TRIAL)") from None
+            more = "(or a file, the notation in quotes, STUDY:TRIAL, torchvision:NAME, timm:NAME, module:callable)"
+            raise NasError(str(error), f"{hint} {more}") from None
         raise
 
 
-def _trial(study: str, number: int, storage: str) -> Architecture:
+def _from_study(reference: str, storage: str) -> Architecture | Foreign | None:
+    """The network of STUDY:TRIAL; None where `reference` has another form."""
+    match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+)", reference)
+    return _trial(match[1], int(match[2]), storage) if match and not Path(reference).exists() else None
+
+
+def _trial(study: str, number: int, storage: str) -> Architecture | Foreign:
     from nas.study.storage import open_storage, open_study, records
 
     found = {record.trial: record for record in records(open_study(open_storage(storage), study))}
@@ -36,4 +66,4 @@ def _trial(study: str, number: int, storage: str) -> Architecture:
         )
     if not found[number].arch:
         raise NasError(f"trial {number} of study '{study}' ended before its network was chosen")
-    return parse(found[number].arch)
+    return read(found[number].arch)

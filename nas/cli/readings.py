@@ -1,0 +1,120 @@
+"""Readings of networks as people and programs read them: a table, JSON, CSV, records."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.cli import console
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.arch import Architecture
+    from nas.foreign import Foreign
+    from nas.record import Reading
+
+    Row = tuple[str, Architecture | Foreign, dict[str, Reading]]
+
+
+def check_output(path: Path) -> None:
+    """A file that cannot be written is said before anything is measured. Raises: NasError."""
+    existed = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise NasError(f"--output {path}: cannot be written: {error.strerror}", "name another file") from None
+    if not existed:
+        path.unlink()
+
+
+def write_output(path: Path, rows: Sequence[Row], device: str, seed: int) -> None:
+    """Write records where the name ends in .jsonl, else CSV. Raises: NasError where the file cannot be written."""
+    try:
+        if path.suffix == ".jsonl":
+            _write_records(path, rows, device, seed)
+        else:
+            path.write_text(_csv(rows), encoding="utf-8")
+    except OSError as error:
+        raise NasError(f"--output {path}: cannot be written: {error.strerror}") from None
+
+
+def show_readings(rows: Sequence[Row], asked: Sequence[str], *, as_json: bool) -> None:
+    """Print the readings on standard output."""
+    if as_json:
+        console.show_json({"networks": [_document(*row) for row in rows]})
+    else:
+        _print(rows, asked)
+
+
+def _document(ref: str, arch: Architecture | Foreign, readings: dict[str, Reading]) -> dict[str, Any]:
+    taken = {key: reading.to_json() for key, reading in readings.items()}
+    return {"name": ref, "notation": str(arch), "id": arch.id, "readings": taken}
+
+
+def _print(rows: Sequence[Row], asked: Sequence[str]) -> None:
+    from rich.table import Table
+
+    from nas.metric import METRICS
+
+    table = Table()
+    table.add_column("Network")
+    for key in asked:
+        table.add_column(METRICS[key].label, justify="right")
+    for ref, _, readings in rows:
+        cells = []
+        for key in asked:
+            reading = readings.get(key)
+            text = METRICS[key].format(None if reading is None else reading.value)
+            if reading is not None and reading.spread:
+                text += f" ± {METRICS[key].format(reading.spread)}"
+            cells.append(text)
+        table.add_row(ref, *cells)
+    console.show(table)
+    shown = {key: reading.conditions for _, _, readings in rows for key, reading in readings.items()}
+    for key, conditions in shown.items():
+        if key in ("params", "activations"):
+            continue
+        facts = ", ".join(f"{name} {value}" for name, value in conditions.items())
+        console.result().print(f"{METRICS[key].label}: {facts}", soft_wrap=True, markup=False)
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    keys = list(dict.fromkeys(key for _, _, readings in rows for key in readings))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "notation", "id", *(column for key in keys for column in (key, f"{key}_spread"))])
+    for ref, arch, readings in rows:
+        cells: list[object] = []
+        for key in keys:
+            reading = readings.get(key)
+            cells += [None, None] if reading is None else [reading.value, reading.spread]
+        writer.writerow([ref, str(arch), arch.id, *cells])
+    return text.getvalue()
+
+
+def _write_records(path: Path, rows: Sequence[Row], device: str, seed: int) -> None:
+    from nas.environment import environment
+    from nas.record import Record, write_records
+
+    now, where = datetime.now(UTC).isoformat(timespec="seconds"), environment(device)
+    records = [
+        Record(
+            study="measure",
+            trial=None,
+            state="complete" if readings else "failed",
+            arch=str(arch),
+            id=arch.id,
+            readings=readings,
+            baseline=ref,
+            reason="" if readings else "nothing asked for can be measured here",
+            seed=seed,
+            started=now,
+            environment=where,
+        )
+        for ref, arch, readings in rows
+    ]
+    write_records(path, records)
