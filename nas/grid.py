@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Constraint = Literal["nominal", "real"]
 Triple = tuple[float, float, float]
 MOST = 2_000_000  # triples, unless more are asked for
+CEILING = 20_000_000  # what fits in 2 GiB
 
 
 class GridError(NasError):
@@ -59,6 +60,8 @@ class Grid:
     step: float
     low: float
     high: float
+    divisor: int
+    floor: float | None
     pixels: int
     considered: int
     passed: int
@@ -92,7 +95,7 @@ def grid(  # noqa: PLR0913
     edge (1.9 for 2 ± 0.1) is outside on every machine. Channels round to `divisor` (with `floor`), pixels to `pixels`,
     layers up, as in `nas.scaling.scale`. The paper publishes neither step nor range.
 
-    Raises: GridError for numbers that make no grid, more than `most` triples, or a grid without a member.
+    Raises: GridError for numbers that make no grid, more than `most` triples (or `CEILING`), or no member at all.
     """
     _check(target=target, step=step, tolerance=tolerance, low=low, high=high)
     rungs = _Rungs.between(low, high, step)
@@ -116,6 +119,8 @@ def grid(  # noqa: PLR0913
         step=step,
         low=low,
         high=high,
+        divisor=divisor,
+        floor=floor,
         pixels=pixels,
         considered=products.size,
         passed=int(passing.sum()),
@@ -211,10 +216,11 @@ def _check_grid(constraint: str, rungs: _Rungs, most: int, step: float) -> None:
             "use a range from 1, or the real constraint: --constraint real",
         )
     triples = len(rungs.counts) ** 3
-    if triples > most:
+    if triples > min(most, CEILING):
+        allow = f", or allow it with: --most {triples}" if triples <= CEILING else ""
         raise GridError(
-            f"grid: a step of {step:g} makes {triples:,} triples; at most {most:,}",
-            f"use a larger step or a smaller range, or allow it with: --most {triples}",
+            f"grid: a step of {step:g} makes {triples:,} triples; at most {min(most, CEILING):,}",
+            f"use a larger step or a smaller range{allow}",
         )
 
 

@@ -11,6 +11,7 @@ import typer
 
 from nas.cli import console
 from nas.cli.doctor import doctor
+from nas.cli.grid import grid
 from nas.cli.measure import measure
 from nas.cli.report import report
 from nas.cli.search import search
@@ -28,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, 130 Ctrl-C, 143 SIGTERM.",
 )
-for command in (search, show, spaces, measure, report, doctor):
+for command in (search, grid, show, spaces, measure, report, doctor):
     app.command()(command)
 app.add_typer(studies)
 

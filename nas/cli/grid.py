@@ -1,0 +1,118 @@
+"""`nas grid`: every (α, β, γ) that costs what was asked, in closed form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli import console
+from nas.cli.options import DEFAULT_STORAGE, NOTATION, Json, Storage
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.arch import Architecture
+    from nas.grid import Grid
+
+_ROWS = 100  # networks printed; the files hold them all
+
+
+def grid(  # noqa: PLR0913, PLR0917
+    base: Annotated[str, typer.Option(help=f"The network to scale: {NOTATION}.")] = "efficientnet-b0",
+    target: Annotated[float, typer.Option(help="FLOPs of the scaled network over the base's.")] = 2.0,
+    step: Annotated[float, typer.Option(help="Between neighbouring values of α, β, γ.")] = 0.05,
+    tolerance: Annotated[float, typer.Option(help="How far from the target is still inside.")] = 0.1,
+    constraint: Annotated[
+        str, typer.Option(help="nominal: α·β²·γ² meets the target; real: the built network's FLOPs do.")
+    ] = "nominal",
+    bounds: Annotated[str, typer.Option("--range", metavar="LOW:HIGH", help="Of α, β and γ alike.")] = "1:2",
+    pixels: Annotated[int, typer.Option(help="Resolutions round to multiples of this; 1: to whole pixels.")] = 8,
+    most: Annotated[int, typer.Option(help="Refuse more triples than this.")] = 2_000_000,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for page, tables, CSV.")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    json_output: Json = False,
+) -> None:
+    """List the compound grid: which (α, β, γ) cost what was asked, what each builds, and what that really costs.
+
+    Examples:
+
+      nas grid --base efficientnet-b0 --target 2 --step 0.05 --tolerance 0.1
+
+      nas grid --base efficientnetv2-b0 --constraint real --step 0.01 -o grid
+    """
+    found = closed_grid(base, storage, target, step, tolerance, constraint, bounds, pixels, most)
+    page = None
+    if output is not None:
+        from nas.report.grid import write_grid
+
+        page = write_grid(found, base, output)
+    if json_output:
+        from nas.report.grid import document
+
+        console.show_json({**document(found), **({"report": str(page)} if page else {})})
+        return
+    _print(found, base)
+    if page is not None:
+        console.say(f"report {page}")
+
+
+def closed_grid(  # noqa: PLR0913, PLR0917
+    base: str,
+    storage: str,
+    target: float,
+    step: float,
+    tolerance: float,
+    constraint: str,
+    bounds: str,
+    pixels: int,
+    most: int,
+) -> Grid:
+    """The grid that these words of the command line ask for. Raises: NasError in one line."""
+    from nas.grid import grid as make
+
+    low, high = parse_range(bounds)
+    return make(
+        scalable_base(base, storage),
+        target=target,
+        step=step,
+        tolerance=tolerance,
+        constraint=constraint,  # type: ignore[arg-type]  # checked there, with the nearest name
+        low=low,
+        high=high,
+        pixels=pixels,
+        most=most,
+    )
+
+
+def scalable_base(reference: str, storage: str) -> Architecture:
+    """The architecture that `reference` names. Raises: NasError for one without stages to scale."""
+    from nas.cli.refs import resolve_network
+    from nas.scaling import scalable
+
+    return scalable(resolve_network(reference, storage), reference)
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """`1:2` as two numbers. Raises: NasError."""
+    low, colon, high = text.partition(":")
+    try:
+        if colon:
+            return float(low), float(high)
+    except ValueError:
+        pass
+    raise NasError(f"range '{text}' does not parse", "write LOW:HIGH, for example 1:2")
+
+
+def _print(found: Grid, base: str) -> None:
+    from dataclasses import replace
+
+    from nas.report.grid import members_table, sentences
+    from nas.report.table import narrow
+
+    table = narrow(members_table(found))
+    console.show(console.as_rich(replace(table, rows=table.rows[:_ROWS]), f"compound grid of {base}"))
+    if len(table.rows) > _ROWS:
+        console.result().print(f"… and {len(table.rows) - _ROWS:,} networks more: write them all with -o DIR")
+    for sentence in sentences(found):
+        console.result().print(sentence, soft_wrap=True)

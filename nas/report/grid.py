@@ -1,0 +1,197 @@
+"""A closed grid as people look at it: sentences, the table of its networks, every triple, nominal against real cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nas.arch import Architecture
+from nas.cost import Cost, cost
+from nas.grid import Grid, Member, Triple
+from nas.report.papers.figure import Axis, Figure, Series
+from nas.report.table import Cell, Column, Table, copy_button, text, to_csv, to_html, to_markdown
+from nas.report.write import WRITERS, ReportError, write_document
+from nas.scaling import Factors, scale
+
+PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, §4, step 1
+
+_COLUMNS = (
+    Column("alpha", "α", "number"),
+    Column("beta", "β", "number"),
+    Column("gamma", "γ", "number"),
+    Column("nominal", "nominal", "number"),
+    Column("flops_ratio", "FLOPs ×", "number"),
+    Column("params_ratio", "params ×", "number"),
+    Column("activations_ratio", "activations ×", "number"),
+    Column("resolution", "px", "number"),
+    Column("triples", "triples", "number"),
+    Column("mark", "mark"),
+    Column("id", "id"),
+    Column("arch", "network", "code"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The paper's triple on this base: what its product promises and what it builds."""
+
+    nominal: float
+    real: float
+    arch: Architecture
+    cost: Cost
+    passed: bool
+
+
+def paper(grid: Grid) -> Paper:
+    """(1.2, 1.1, 1.15) built on the base with the roundings of the grid, whether or not it is a member."""
+    alpha, beta, gamma = PAPER
+    arch = scale(
+        grid.base, depth=alpha, width=beta, resolution=gamma,
+        divisor=grid.divisor, floor=grid.floor, pixels=grid.pixels,
+    )  # fmt: skip
+    spent = cost(arch)
+    passed = any(PAPER in member.triples for member in grid.members)
+    return Paper(Factors(*PAPER).product, spent.flops / grid.base_cost.flops, arch, spent, passed)
+
+
+def sentences(grid: Grid) -> tuple[str, ...]:
+    """What was asked, how many passed, what the networks really cost, and where the paper's triple stands."""
+    low, middle, high = grid.real_range
+    what = "α·β²·γ²" if grid.constraint == "nominal" else "FLOPs of the built network over the base's"
+    own = paper(grid)
+    networks = f"{len(grid.members):,} distinct network{'s' if len(grid.members) > 1 else ''}"
+    return (
+        f"Of {grid.considered:,} triples with α, β, γ from {grid.low:g} to {grid.high:g} by {grid.step:g}, "
+        f"{grid.passed:,} have {what} within {grid.tolerance:g} of {grid.target:g} (the edge is outside); "
+        f"they build {networks}.",
+        f"Built, these cost {low:.2f} to {high:.2f} times the base's FLOPs (median {middle:.2f}).",
+        f"The paper's (1.2, 1.1, 1.15) is {own.nominal:.4f} nominally and builds {own.real:.2f} times the FLOPs at "
+        f"{own.arch.resolution} px; it {'passes' if own.passed else 'does not pass'}.",
+    )
+
+
+def members_table(grid: Grid) -> Table:
+    """Every distinct network in the order of its triple, with its costs in multiples of the base."""
+    caption = f"The {len(grid.members):,} networks; costs in multiples of the base"
+    return Table("members", caption, _COLUMNS, tuple(_row(grid, member) for member in grid.members))
+
+
+def triples_table(grid: Grid) -> Table:
+    """Every triple that passed, with the network it builds."""
+    columns = tuple(Column(key, key, "number") for key in ("alpha", "beta", "gamma", "nominal", "real"))
+    rows = [
+        ((*triple, Factors(*triple).product, member.real), member.arch)
+        for member in grid.members
+        for triple in member.triples
+    ]
+    rows.sort(key=lambda row: row[0])
+    return Table(
+        "triples", "Every triple that passed", (*columns, Column("id", "id"), Column("arch", "network", "code")),
+        tuple((*(Cell(f"{value:g}", round(value, 10)) for value in numbers), text(arch.id), text(str(arch)))
+              for numbers, arch in rows),
+    )  # fmt: skip
+
+
+def cost_figure(grid: Grid) -> Figure:
+    """Nominal against real cost of every network, the line on which they are equal, and the paper's triple."""
+    own = paper(grid)
+    nominal = [member.nominal for member in grid.members]
+    ends = min([*nominal, own.nominal]), max([*nominal, own.nominal])
+    series = (
+        Series("networks", "computed", tuple(nominal), tuple(m.real for m in grid.members),
+               tuple(_label(m) for m in grid.members), line=False),
+        Series("real = nominal", "computed", ends, ends, ("", ""), style=4),
+        Series("the paper's (1.2, 1.1, 1.15)", "computed", (own.nominal,), (own.real,),
+               (f"the paper's, {own.arch.resolution} px",), line=False, style=1),
+    )  # fmt: skip
+    caption = "One mark a network, at the nominal cost of its triple nearest the target. Rounding channels, layers and "
+    caption += "pixels moves it off the line."
+    return Figure(
+        "nominal-real", "Nominal against real cost", caption,
+        Axis("nominal cost α·β²·γ²"), Axis("FLOPs of the built network / FLOPs of the base"), series,
+    )  # fmt: skip
+
+
+def write_grid(grid: Grid, name: str, out: Path) -> Path:
+    """Write report.html, README.md, tables/ and data/triples.csv into `out`; return the page.
+
+    Raises: ReportError where `out` cannot be written.
+    """
+    table = members_table(grid)
+    documents = {f"tables/members.{kind}": writer(table) for kind, writer in WRITERS.items()}
+    documents["data/triples.csv"] = to_csv(triples_table(grid))
+    documents["README.md"] = "\n\n".join(
+        [f"# The compound grid of {name}", "\n".join(f"- {s}" for s in sentences(grid)), to_markdown(table).rstrip()]
+    ) + "\n"  # fmt: skip
+    documents["report.html"] = _page(grid, name, table)
+    try:
+        for file, content in documents.items():
+            write_document(out / file, content)
+    except OSError as error:
+        reason = f"{out}: the grid cannot be written: {error.strerror or error}"
+        raise ReportError(reason, "name another folder with -o") from None
+    return out / "report.html"
+
+
+def document(grid: Grid) -> dict[str, object]:
+    """The grid as JSON: what was asked, counts, the paper's triple, members."""
+    own = paper(grid)
+    return {
+        "base": str(grid.base), "base_cost": asdict(grid.base_cost), "target": grid.target, "step": grid.step,
+        "tolerance": grid.tolerance, "constraint": grid.constraint, "range": [grid.low, grid.high],
+        "pixels": grid.pixels, "considered": grid.considered, "passed": grid.passed, "distinct": len(grid.members),
+        "real_range": grid.real_range,
+        "paper": {"triple": PAPER, "nominal": own.nominal, "real": own.real, "passed": own.passed,
+                  "arch": str(own.arch)},
+        "members": [
+            {"alpha": m.alpha, "beta": m.beta, "gamma": m.gamma, "nominal": m.nominal, "real": m.real,
+             "arch": str(m.arch), "id": m.arch.id, **asdict(m.cost), "triples": m.triples}
+            for m in grid.members
+        ],
+    }  # fmt: skip
+
+
+def _page(grid: Grid, name: str, table: Table) -> str:
+    from nas.report.page import fill, plots  # plotly is loaded only when a page is drawn
+    from nas.report.papers.interactive import draw
+
+    drawing = draw(cost_figure(grid))
+    findings = "".join(f"<li>{sentence}</li>" for sentence in sentences(grid))
+    base = f'<p class="notation"><code>{grid.base}</code> {copy_button(str(grid.base))}</p>'
+    return fill(
+        title=f"compound grid of {name} – nas",
+        kind="compound grid",
+        name=name,
+        question="Which (α, β, γ) cost what equation 3 of arXiv:1905.11946 asks for, and what do they build?",
+        sections=[
+            ("findings", "What was found", f'<div class="card"><ul class="findings">{findings}</ul></div>'),
+            ("costs", "Nominal and real", f'<div class="grid">{plots([drawing])}</div>'),
+            ("members", "The networks", to_html(table, sortable=True)),
+            ("base", "The base", base),
+        ],
+        drawings=[drawing],
+    )
+
+
+def _row(grid: Grid, member: Member) -> tuple[Cell, ...]:
+    base = grid.base_cost
+    ratios = (
+        member.real,
+        member.cost.params / base.params,
+        member.cost.activations / base.activations,
+    )
+    mark = "paper's" if PAPER in member.triples else ""
+    return (
+        *(Cell(f"{value:g}", value) for value in (member.alpha, member.beta, member.gamma)),
+        Cell(f"{member.nominal:.4f}", member.nominal),
+        *(Cell(f"{ratio:.3f}", ratio) for ratio in ratios),
+        Cell(str(member.arch.resolution), member.arch.resolution),
+        Cell(str(len(member.triples)), len(member.triples)),
+        Cell(mark, mark or None),
+        text(member.arch.id),
+        Cell(str(member.arch), str(member.arch)),
+    )
+
+
+def _label(member: Member) -> str:
+    return f"({member.alpha:g}, {member.beta:g}, {member.gamma:g}) {member.arch.resolution} px"

@@ -1,0 +1,80 @@
+"""`nas grid` and `nas scale`: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nas.arch import parse
+from nas.cost import cost
+from nas.space import load_architecture
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_grid_prints_the_papers_triple_and_counts(run_nas: Run) -> None:
+    done = run_nas("grid", "--base", "efficientnet-b0", "--target", "2", "--step", "0.05", "--tolerance", "0.1")
+    assert done.returncode == 0, done.stderr
+    assert "Of 9,261 triples with α, β, γ from 1 to 2 by 0.05, 108 have α·β²·γ² within 0.1 of 2" in done.stdout
+    assert "65 distinct networks" in done.stdout
+    assert "1.89 to 3.25 times the base's FLOPs (median 2.47)" in done.stdout
+    marked = [line for line in done.stdout.splitlines() if "paper's" in line and "│" in line]
+    assert len(marked) == 1
+    assert "2.229" in marked[0]
+
+
+def test_grid_writes_page_tables_and_every_triple(run_nas: Run, tmp_path: Path) -> None:
+    done = run_nas("grid", "--step", "0.1", "--constraint", "real", "--json", "-o", "out")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out/data/triples.csv").read_text())))
+    assert len(rows) == document["passed"] > 0
+    base = load_architecture("efficientnet-b0")
+    for row in rows:
+        assert cost(parse(row["arch"])).flops / cost(base).flops == pytest.approx(float(row["real"]))
+        assert abs(float(row["real"]) - 2) < 0.1
+    members = list(csv.DictReader(io.StringIO((tmp_path / "out/tables/members.csv").read_text())))
+    assert [row["arch"] for row in members] == [member["arch"] for member in document["members"]]
+    page = (tmp_path / "out/report.html").read_text()
+    assert "Plotly.react" in page
+    assert "showSendToCloud: false" in page
+    assert "src=" not in page.split("<script>")[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--range", "0.5:2"], "at least 1"),
+        (["--range", "2:1"], "runs backwards"),
+        (["--range", "1-2"], "range '1-2' does not parse"),
+        (["--step", "0"], "step: expected a number above 0"),
+        (["--step", "0.0078"], "2,146,689 triples; at most 2,000,000"),
+        (["--step", "0.001"], "1,003,003,001 triples"),
+        (["--target", "nan"], "target"),
+        (["--target", "64"], "the nearest is (2, 2, 2): nominal 32.0000"),
+        (["--base", "efficientnet-b9"], "efficientnet-b9"),
+        (["--base", "torchvision:alexnet"], "no stages to scale"),
+        (["--constraint", "nominale"], "unknown constraint"),
+    ],
+)
+def test_grid_refuses_in_one_line(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert error in _refused(["grid", *words], capsys)
+
+
+def _refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    from nas.cli import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) <= 2
+    assert "Traceback" not in said.err
+    return said.err
