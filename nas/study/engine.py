@@ -176,10 +176,9 @@ class Search:
             name = next(iter(self._outside))
             self._submit(self._outside.pop(name), [], name)
             return True
-        if self.done + self.running >= self.recipe.trials:
+        listed = isinstance(self.space, GridSpace)  # nothing but its list is ever asked for
+        if self.done + self.running >= self.recipe.trials or (listed and not self._waiting()):
             return False
-        if isinstance(self.space, GridSpace) and not self._waiting():
-            return False  # nothing but its list is ever asked for
         if self._exhausted():
             self.stop = "exhausted"
             return False

@@ -64,7 +64,8 @@ class GridSpace:
     @cached_property
     def cells(self) -> dict[str, Factors]:
         """The three factors and their values."""
-        return {name: Factors(tuple(sorted(set(v)))) for name, v in zip(DIMENSIONS, zip(*self.triples), strict=True)}
+        columns = zip(*self.triples, strict=True)
+        return {name: Factors(tuple(sorted(set(column)))) for name, column in zip(DIMENSIONS, columns, strict=True)}
 
     @property
     def size(self) -> int:

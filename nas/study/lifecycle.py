@@ -146,7 +146,10 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
 
 
 def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture]:
-    """The recipe's baselines by name, of a grid those it marks; `smallest` and `largest` are the space's members with least and most FLOPs."""
+    """The recipe's baselines by name, of a grid those that it marks.
+
+    `smallest` and `largest` are the space's members with least and most FLOPs.
+    """
     if isinstance(space, GridSpace):
         return {mark: space.decode(space.settings(triple)) for mark, triple in space.marked.items()}
     members = {"smallest": False, "largest": True}

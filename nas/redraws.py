@@ -1,0 +1,49 @@
+"""Statistics of redrawn readings: slopes, seed errors, and which of many cannot be excluded from being the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+Rows = NDArray[np.float64]
+
+
+def mean_errors(
+    seeds: Sequence[int], deviation: float, freedom: int, generator: np.random.Generator, draws: int
+) -> Rows:
+    """(draws, means) errors of means of so many seeds each, in the unit of `deviation`, known with `freedom` degrees.
+
+    One deviation a draw, from its χ² distribution, and normal errors under it: each mean's error is t distributed.
+    """
+    drawn = deviation * np.sqrt(freedom / generator.chisquare(freedom, (draws, 1)))
+    errors: Rows = drawn / np.sqrt(seeds) * generator.standard_normal((draws, len(seeds)))
+    return errors
+
+
+def slopes(y: Rows, x: Rows, weights: Rows) -> Rows:
+    """(draws,) least-squares slopes of y on x, row by row; 0 where all x are one."""
+    total = weights.sum(axis=1, keepdims=True)
+    x_off = x - (weights * x).sum(axis=1, keepdims=True) / total
+    y_off = y - (weights * y).sum(axis=1, keepdims=True) / total
+    square = (weights * x_off**2).sum(axis=1)
+    product = (weights * x_off * y_off).sum(axis=1)
+    found: Rows = np.divide(product, square, out=np.zeros_like(product), where=square > 1e-12)
+    return found
+
+
+def subset(values: Rows, errors: Rows) -> list[bool]:
+    """Which of these hold the best with 95 % confidence together (Gupta 1965): i stays where max_j value_j − value_i is
+    no more than the 95 % quantile of max_j error_j − error_i."""
+    highest = errors.max(axis=1)
+    reach = np.quantile(highest[:, None] - errors, CONFIDENCE, axis=0)
+    return [bool(kept) for kept in values.max() - values <= reach]
+
+
+def half_width(draws: Rows) -> float:
+    """Half the central 95 % interval."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(high - low) / 2
