@@ -67,6 +67,79 @@ def test_grid_refuses_in_one_line(words: list[str], error: str, capsys: pytest.C
     assert error in _refused(["grid", *words], capsys)
 
 
+def test_scale_prints_the_rule_beside_the_published_family_and_the_implied_phi(run_nas: Run) -> None:
+    done = run_nas("scale", "--base", "efficientnet-b0", "--phi", "0:7")
+    assert done.returncode == 0, done.stderr
+    assert all(f"efficientnet-b{number}" in done.stdout for number in range(8))
+    implied = next(line for line in done.stdout.splitlines() if "efficientnet-b4 " in line and "3.22" in line)
+    assert "3.53" in implied
+    assert "3.78" in implied
+
+
+def test_scale_writes_files_that_read_back(run_nas: Run, tmp_path: Path) -> None:
+    done = run_nas("scale", "--base", "efficientnet-b0", "--phi", "-2:0", "--rule", "fast", "-o", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    members = document["family"]["members"]
+    assert [member["phi"] for member in members] == [-2, -1, 0]
+    assert [load_architecture(str(tmp_path / file)) for file in document["files"]] == [
+        parse(member["arch"]) for member in members
+    ]
+    assert members[-1]["arch"] == str(load_architecture("efficientnet-b0"))
+    assert members[0]["flops"] < members[1]["flops"] < members[2]["flops"]
+
+
+def test_scale_shows_what_the_staged_rule_leaves_over(run_nas: Run) -> None:
+    done = run_nas("scale", "--base", "efficientnetv2-b0", "--rule", "staged", "--phi", "0")
+    rows = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "efficientnetv2-l" in line]
+    assert [cell.strip() for cell in rows[0]][1] == "nothing: the same network"
+    assert sum("efficientnetv2-s" in line for line in done.stdout.splitlines()) == 3
+
+
+def test_scale_fits_the_committed_study(run_nas: Run) -> None:
+    records = Path(__file__).parent.parent / "studies" / "efficientnetv2-cpu"
+    done = run_nas("scale", "--fit", str(records), "--json")
+    assert done.returncode == 0, done.stderr
+    fitted = json.loads(done.stdout)["fit"]
+    assert set(fitted["laws"]) == {"time", "error"}
+    for law in fitted["laws"]["time"].values():
+        assert law["low"] <= law["exponent"] <= law["high"]
+    assert fitted["rule"] in (None, "fast", "compound")
+    assert fitted["reasons"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "nothing to scale and nothing to fit"),
+        (["--base", "efficientnet-b0", "--phi", "7:0"], "φ: '7:0' is out of order"),
+        (["--base", "efficientnet-b0", "--phi", "0,2,1"], "out of order"),
+        (["--base", "efficientnet-b0", "--phi", "one"], "φ: 'one' does not parse"),
+        (["--base", "efficientnet-b0", "--phi", "0:inf"], "does not parse"),
+        (["--base", "efficientnet-b0", "--phi", "0:1:0"], "step"),
+        (["--base", "efficientnet-b0", "--phi", "0:1:0.001"], "more than 100 networks"),
+        (["--base", "efficientnet-b0", "--phi", "0:99"], "expected a whole number"),
+        (["--base", "efficientnet-b0", "--phi", "-30:0"], "too small for a total stride"),
+        (["--base", "efficientnet-b0", "--alpha", "0"], "alpha: expected a number above 0"),
+        (["--base", "efficientnet-b0", "--rule", "compund"], "unknown rule 'compund'"),
+        (["--base", "torchvision:alexnet"], "no stages to scale"),
+        (["--fit", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
+    ],
+)
+def test_scale_refuses_in_one_line(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert error in _refused(["scale", *words], capsys)
+
+
+def test_values_of_phi() -> None:
+    from nas.cli.scale import parse_phis
+
+    assert parse_phis("0:7") == list(range(8))
+    assert parse_phis("-2:0") == [-2, -1, 0]
+    assert parse_phis("0,0.5,1") == [0, 0.5, 1]
+    assert parse_phis("0:0.3:0.1") == [0, 0.1, 0.2, 0.3]
+    assert parse_phis("1") == [1]
+
+
 def _refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     from nas.cli import main
 

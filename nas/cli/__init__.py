@@ -14,6 +14,7 @@ from nas.cli.doctor import doctor
 from nas.cli.grid import grid
 from nas.cli.measure import measure
 from nas.cli.report import report
+from nas.cli.scale import scale
 from nas.cli.search import search
 from nas.cli.settings import load_settings
 from nas.cli.show import show
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, 130 Ctrl-C, 143 SIGTERM.",
 )
-for command in (search, grid, show, spaces, measure, report, doctor):
+for command in (search, grid, scale, show, spaces, measure, report, doctor):
     app.command()(command)
 app.add_typer(studies)
 

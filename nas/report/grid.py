@@ -108,7 +108,7 @@ def cost_figure(grid: Grid) -> Figure:
     caption += "pixels moves it off the line."
     return Figure(
         "nominal-real", "Nominal against real cost", caption,
-        Axis("nominal cost α·β²·γ²"), Axis("FLOPs of the built network / FLOPs of the base"), series,
+        Axis("nominal cost α·β²·γ²"), Axis("FLOPs, built / base"), series,
     )  # fmt: skip
 
 

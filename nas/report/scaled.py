@@ -1,0 +1,280 @@
+"""A scaled family as people look at it: made by a rule beside the published one, and the laws of a measured one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nas.arch import Architecture
+from nas.cost import Cost, cost
+from nas.difference import differences
+from nas.fit import Family
+from nas.metric import METRICS, si
+from nas.report.papers.facts import facts, number
+from nas.report.table import Cell, Column, Table, text, to_markdown
+from nas.report.write import WRITERS, ReportError, write_document
+from nas.scaling import LATE, Factors, Rule, late_stage, staged
+from nas.space import dump_architecture, load_architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published member of a family. Its coefficients are the authors'; depth and width against the base's."""
+
+    name: str
+    depth: float
+    width: float
+    arch: Architecture
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a rule makes of a base at φ, and the published network of that number, where there is one."""
+
+    phi: float
+    arch: Architecture
+    cost: Cost
+    published: Published | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A family made by one rule. `base` is what it is called."""
+
+    base: str
+    rule: Rule
+    factors: Factors
+    origin: Architecture
+    members: tuple[Made, ...]
+
+
+def scaled(base: str, origin: Architecture, rule: Rule, factors: Factors, phis: Iterable[float]) -> Scaled:
+    """The family of `origin` at every φ. Raises: ArchitectureError where φ makes no network."""
+    known = published_family(base, origin)
+    made = []
+    for phi in phis:
+        arch = rule.make(origin, phi, factors)
+        beside = known[int(phi)] if phi == int(phi) and 0 <= phi < len(known) else None
+        made.append(Made(phi, arch, cost(arch), beside))
+    return Scaled(base, rule, factors, origin, tuple(made))
+
+
+def published_family(base: str, origin: Architecture) -> tuple[Published, ...]:
+    """B0, B1, … of EfficientNet and of EfficientNetV2 with the official coefficients; none for another base."""
+    rows: list[tuple[str, float, float]] = []
+    if base == "efficientnet-b0":
+        rows = [
+            (r["model"].lower(), number(r["depth"]), number(r["width"])) for r in facts("efficientnet/coefficients")
+        ]
+    elif base == "efficientnetv2-b0":
+        rows = [
+            (row["model"], number(row["depth"]), number(row["width"]))
+            for row in facts("efficientnetv2/configs")
+            if row["blocks"] == "v2_base" and row["stage"] == "stem"
+        ]
+    found = []
+    for name, depth, width in sorted(rows):
+        arch = load_architecture(name)
+        found.append(Published(name, depth, width, arch, cost(arch)))
+    return tuple(found) if found and found[0].arch == origin else ()
+
+
+def implied_phi(member: Published, origin: Architecture, factors: Factors) -> dict[str, float | None]:
+    """The φ at which the rule has each published coefficient: ln(coefficient) / ln(factor); None for a factor of 1.
+
+    "flops" is that of the network's counted FLOPs, over α·β²·γ². A family that followed the rule would have one φ.
+    """
+    ratios = {
+        "depth": (member.depth, factors.alpha),
+        "width": (member.width, factors.beta),
+        "resolution": (member.arch.resolution / origin.resolution, factors.gamma),
+        "flops": (member.cost.flops / cost(origin).flops, factors.product),
+    }
+    return {key: None if factor == 1 else math.log(ratio) / math.log(factor) for key, (ratio, factor) in ratios.items()}
+
+
+def family_table(family: Scaled) -> Table:
+    """What the rule makes at every φ | the published network of that number."""
+    beside = any(member.published for member in family.members)
+    columns = [
+        Column("phi", "φ", "number"),
+        Column("blocks", "blocks", "number"),
+        Column("channels", "last width", "number"),
+        *_columns(""),
+        Column("flops_ratio", "FLOPs ×", "number"),
+        Column("activations_ratio", "activations ×", "number"),
+    ]
+    if beside:
+        columns += [Column("published", "published"), *_columns("published_")]
+    columns.append(Column("arch", "network", "code"))
+    caption = f"{family.base} by the rule {family.rule.name}: {family.rule.meaning}"
+    return Table("family", caption, tuple(columns), tuple(_row(family, member, beside) for member in family.members))
+
+
+def implied_table(family: Scaled) -> Table:
+    """Every published member with its coefficients and the φ that each implies; no rows for a base without a family."""
+    columns = (
+        Column("model", "published"), Column("depth", "depth ×", "number"), Column("width", "width ×", "number"),
+        Column("resolution", "px", "number"),
+        *(Column(f"phi_{key}", f"φ of {word}", "number") for key, word in _PHI.items()),
+    )  # fmt: skip
+    factors = family.factors
+    caption = (
+        f"The φ that each published coefficient implies under ({factors.alpha:g}, {factors.beta:g}, {factors.gamma:g})"
+    )
+    rows = (
+        (text(p.name), _plain(p.depth), _plain(p.width), _plain(p.arch.resolution), *_phis(family, p))
+        for p in published_family(family.base, family.origin)
+    )
+    return Table("implied", caption, columns, tuple(rows))
+
+
+def laws_table(families: Sequence[Family]) -> Table:
+    """The power laws of measured families, one a row."""
+    columns = (
+        Column("response", "of"), Column("over", "over"), Column("exponent", "exponent", "number"),
+        Column("interval", "95 % interval"), Column("r2", "R²", "number"), Column("networks", "networks", "number"),
+    )  # fmt: skip
+    words = {"time": "train time per image", "error": "error (100 − top-1)"}
+    rows = tuple(
+        (
+            text(words[family.response]), text(METRICS[key].label), Cell(f"{law.exponent:+.3f}", law.exponent),
+            Cell(f"{law.low:+.3f} to {law.high:+.3f}", f"{law.low} {law.high}"), Cell(f"{law.r2:.3f}", law.r2),
+            text(law.points),
+        )
+        for family in families
+        for key, law in family.laws.items()
+    )  # fmt: skip
+    return Table("laws", "Power laws by least squares in log-log; intervals by bootstrap over networks", columns, rows)
+
+
+def write_family(family: Scaled, out: Path) -> list[Path]:
+    """Write every member as YAML, the tables and README.md into `out`; return the paths of the members.
+
+    Raises: ReportError where `out` cannot be written.
+    """
+    tables = [table for table in (family_table(family), implied_table(family)) if table.rows]
+    documents = {
+        f"architectures/{name}.yaml": dump_architecture(
+            member.arch, name, f"{family.base} at φ = {member.phi:g} by the rule {family.rule.name} of nas scale"
+        )
+        for member in family.members
+        for name in [member_name(family, member)]
+    }
+    written = [out / name for name in documents]
+    documents |= {f"tables/{table.name}.{kind}": write(table) for table in tables for kind, write in WRITERS.items()}
+    shown = [f"{table.caption}.\n\n{to_markdown(table).rstrip()}" for table in tables]
+    documents["README.md"] = "\n\n".join([f"# {family.base}, scaled", *shown]) + "\n"
+    try:
+        for name, content in documents.items():
+            write_document(out / name, content)
+    except OSError as error:
+        reason = f"{out}: the family cannot be written: {error.strerror or error}"
+        raise ReportError(reason, "name another folder with -o") from None
+    return written
+
+
+def member_name(family: Scaled, member: Made) -> str:
+    """`efficientnet-b0-compound-phi1`; φ below zero reads `phi-1`."""
+    stem = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in family.base)
+    return f"{stem[:60].strip('-.') or 'network'}-{family.rule.name}-phi{member.phi:g}"
+
+
+def document(family: Scaled) -> dict[str, object]:
+    """The family as JSON."""
+    return {
+        "base": family.base, "rule": family.rule.name, "factors": asdict(family.factors),
+        "members": [
+            {"phi": m.phi, "arch": str(m.arch), "id": m.arch.id, "resolution": m.arch.resolution, **asdict(m.cost)}
+            for m in family.members
+        ],
+        "published": [
+            {"name": p.name, "depth": p.depth, "width": p.width, "resolution": p.arch.resolution, **asdict(p.cost),
+             "implied_phi": implied_phi(p, family.origin, family.factors)}
+            for p in published_family(family.base, family.origin)
+        ],
+    }  # fmt: skip
+
+
+_PHI = {"depth": "depth", "width": "width", "resolution": "px", "flops": "FLOPs"}
+
+
+def _columns(key: str) -> list[Column]:
+    words = (("resolution", "px"), ("params", "params"), ("flops", "FLOPs"))
+    return [Column(f"{key}{name}", word, "number") for name, word in words]
+
+
+def _row(family: Scaled, member: Made, beside: bool) -> tuple[Cell, ...]:
+    origin = cost(family.origin)
+    cells = [
+        _plain(member.phi), text(member.arch.depth), text(member.arch.stages[-1].channels),
+        *_counts(member.arch, member.cost),
+        Cell(f"{member.cost.flops / origin.flops:.2f}", member.cost.flops / origin.flops),
+        Cell(f"{member.cost.activations / origin.activations:.2f}", member.cost.activations / origin.activations),
+    ]  # fmt: skip
+    if beside and member.published:
+        cells += [text(member.published.name), *_counts(member.published.arch, member.published.cost)]
+    elif beside:
+        cells += [text(None)] * 4
+    return (*cells, text(str(member.arch)))
+
+
+def _phis(family: Scaled, member: Published) -> list[Cell]:
+    implied = implied_phi(member, family.origin, family.factors)
+    return [Cell("–") if implied[key] is None else Cell(f"{implied[key]:.2f}", implied[key]) for key in _PHI]
+
+
+def _counts(arch: Architecture, spent: Cost) -> list[Cell]:
+    return [_plain(arch.resolution), Cell(si(spent.params), spent.params), Cell(si(spent.flops), spent.flops)]
+
+
+def _plain(value: float) -> Cell:
+    return Cell(f"{value:g}", value)
+
+
+def remainder_table(family: Scaled) -> Table:
+    """What of V2-S, -M and -L does not follow from the base × B4's, B5's, B7's coefficients; rows for `staged` only.
+
+    Late layers and the seventh stage come with M and L, as `nas.scaling.staged` has them.
+    """
+    columns = (
+        Column("model", "published"),
+        Column("cell", "cell"),
+        Column("made", "made"),
+        Column("released", "released"),
+    )
+    caption = "EfficientNetV2-S, -M, -L: what the staged rule at B4's, B5's, B7's coefficients does not make"
+    rows: list[tuple[Cell, ...]] = []
+    if family.rule.name == "staged" and family.origin == load_architecture("efficientnetv2-b0"):
+        for model, like, late in (("s", 4, False), ("m", 5, True), ("l", 7, True)):
+            made = staged_like(family.origin, like, late=late)
+            found = differences(made, load_architecture(f"efficientnetv2-{model}"))
+            rows += [
+                (text(f"efficientnetv2-{model}"), text(cell), text(ours), text(theirs))
+                for cell, ours, theirs in found or [("nothing: the same network", "", "")]
+            ]
+    return Table("remainder", caption, columns, tuple(rows))
+
+
+def staged_like(origin: Architecture, number_of: int, *, late: bool) -> Architecture:
+    """`origin` by the staged rule at the official coefficients of EfficientNet-B`number_of`."""
+    row = next(row for row in facts("efficientnet/coefficients") if row["model"] == f"EfficientNet-B{number_of}")
+    return staged(
+        origin,
+        depth=number(row["depth"]),
+        width=number(row["width"]),
+        resolution=number(row["resolution"]) / 224,
+        late=LATE if late else None,
+        tail=late_stage(origin) if late else None,
+    )
+
+
+def family_words(family: Family) -> str:
+    """How many networks were fitted, under what setting, and how many were left out."""
+    setting = ", ".join(f"{key} {value}" for key, value in family.setting.items() if value != "None")
+    what = "train time" if family.response == "time" else "error"
+    left = f"; {family.left_out} measured under another setting left out" if family.left_out else ""
+    return f"{what}: {len(family.values)} networks ({setting}){left}. The cost is that of each network as it was run."
