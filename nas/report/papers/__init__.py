@@ -8,6 +8,7 @@ from nas.report.papers.paper import Inputs, Paper
 
 PAPERS = {  # name of the report → module with `paper(inputs) -> Paper`
     "efficientnet": "nas.report.papers.efficientnet",
+    "efficientnetv2": "nas.report.papers.efficientnetv2",
     "mobilenet": "nas.report.papers.mobilenet",
 }
 
