@@ -125,6 +125,7 @@ class Run:
     def _take(self, plan: Plan) -> Record:
         begin, readings, reasons = time.monotonic(), dict[str, Reading](), list[str]()
         for step in plan.steps:
+            failed = len(reasons)
             try:
                 taken = measure(step.arch, step.what, self._timing(plan, step.what, step.timing), device=self.device)
                 readings |= taken
@@ -132,7 +133,8 @@ class Run:
             except Exception as error:  # one network that fails must not end the others
                 said = str(error).splitlines()
                 reasons.append(f"{', '.join(step.what)}: {type(error).__name__}: {said[0][:200] if said else ''}")
-            _release()
+            if len(reasons) > failed:
+                _release()
         return self._record(plan, readings, "; ".join(reasons), time.monotonic() - begin)
 
     def _timing(self, plan: Plan, what: Sequence[str], timing: Timing) -> Timing:
@@ -162,7 +164,7 @@ class Run:
 
 
 def _release() -> None:
-    """Give back what a network held; outside the `except` of one that failed."""
+    """Give back what a failed network held; outside its `except`, where the traceback would keep it alive."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
