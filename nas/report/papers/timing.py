@@ -12,7 +12,6 @@ from nas.report.papers.networks import published
 from nas.report.papers.zoo import HOW_MEASURED, Device, Ratio, Zoo, conditions
 from nas.report.table import Column, text
 
-
 Key = Literal["train_images_per_s", "infer_images_per_s", "latency_ms"]
 
 
@@ -73,30 +72,28 @@ def two_digits(value: float) -> str:
 
 
 def compare(name: str, title: str, pairs: tuple[Pair, ...], zoo: Zoo, note: str = "") -> Comparison:
-    """The pairs with a group of columns per device; without a device, one group that says how to measure."""
-    devices: tuple[Device | None, ...] = zoo.devices or (None,)
-    lines = tuple(
-        Line(
-            (text(pair.label), text(pair.device), *map(published, pair.values)),
-            tuple(_check(pair, device) for device in devices),
-            pair.source,
-        )
-        for pair in pairs
-    )
+    """One row per pair and device; without a device, one per pair that says how to measure."""
+    lines = tuple(_line(pair, device) for pair in pairs for device in (zoo.devices or (None,)))
     columns = (
-        Column("pair", "faster ÷ slower"),
+        Column("pair", "speed of ÷ speed of"),
         Column("published_on", "published on"),
-        Column("slow_published", "slower, published", "number"),
-        Column("fast_published", "faster, published", "number"),
+        Column("denominator_published", "second, published", "number"),
+        Column("numerator_published", "first, published", "number"),
+        Column("measured_on", "measured on"),
+        Column("conditions", "at (first; second)"),
     )
-    said = " ".join(filter(None, (note, *(_conditions(pairs, device) for device in zoo.devices))))
-    return Comparison(name, title, columns, tuple(map(_quantity, devices)), lines, said)
+    return Comparison(name, title, columns, (Quantity("speedup", "speed-up"),), lines, note)
 
 
-def _quantity(device: Device | None) -> Quantity:
-    if device is None:
-        return Quantity("speedup", "speed-up")
-    return Quantity(f"speedup_{device.name.replace('-', '_').replace(' ', '_')}", f"speed-up, {device.name}")
+def _line(pair: Pair, device: Device | None) -> Line:
+    cells = (
+        text(pair.label),
+        text(pair.device),
+        *map(published, pair.values),
+        text(None if device is None else device.name),
+        text(None if device is None else _conditions(pair, device)),
+    )
+    return Line(cells, (_check(pair, device),), pair.source)
 
 
 def _check(pair: Pair, device: Device | None) -> Check:
@@ -104,17 +101,16 @@ def _check(pair: Pair, device: Device | None) -> Check:
         return Check(pair.ratio, None, pair.why or HOW_MEASURED, "measured")
     ratio = pair.measured(device)
     if ratio is None:
-        return Check(pair.ratio, None, f"not measured on {device.name}: run `nas measure --zoo` there", "measured")
+        reason = f"not every network of it was measured on {device.name}: `nas measure --zoo --set full` measures all"
+        return Check(pair.ratio, None, reason, "measured")
     reason = f"another device: measured on {device.name}, published on {pair.device}"
     return Check(pair.ratio, ratio.value, reason, "measured", ratio.spread)
 
 
-def _conditions(pairs: tuple[Pair, ...], device: Device) -> str:
-    """Batch, size and precision of every network that was timed for these pairs."""
-    said: dict[str, str] = {}
-    for pair in pairs:
-        for network in (*pair.fast, *pair.slow):
-            record = device.find(network, pair.key)
-            if record is not None:
-                said.setdefault(network, conditions(record.readings[pair.key]))
-    return f"{device.name}: " + "; ".join(f"{name} {words}" for name, words in said.items()) + "." if said else ""
+def _conditions(pair: Pair, device: Device) -> str:
+    """Batch, size and precision of the two networks' readings, the first network's first."""
+    said = []
+    for networks in (pair.fast, pair.slow):
+        found = [record.readings[pair.key] for name in networks if (record := device.find(name, pair.key))]
+        said.append(" / ".join(dict.fromkeys(map(conditions, found))) or "–")
+    return "; ".join(said) if said != ["–", "–"] else ""

@@ -18,7 +18,7 @@ def paper(inputs: Inputs) -> Paper:
     zoo = inputs.zoo
     ratios = (
         "A time belongs to its device: the paper's ratio of two networks stands beside the ratio measured within one "
-        "device. Batch, size and precision of what was measured are stated under each table.",
+        "device. Batch, size and precision of what was measured stand in the row.",
     )
     return Paper(
         name="efficientnetv2",

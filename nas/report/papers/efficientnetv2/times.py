@@ -99,7 +99,7 @@ def inference(zoo: Zoo) -> Comparison:
     """Table 7: inference time of every network over V2-S's."""
     rows = [row for row in facts("efficientnetv2/table7") if row["version"] == "v3" and row["infer_ms"]]
     small = _row(rows, "EfficientNetV2-S")
-    pairs = []
+    pairs: list[Pair] = []
     for row in rows:
         name = zoo_name(row["model"])
         if name in {"efficientnetv2-s", *(zoo_name(pair.label.removeprefix("V2-S ÷ ")) for pair in pairs)}:
