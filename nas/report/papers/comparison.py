@@ -53,6 +53,8 @@ class Check:
     def cells(self) -> tuple[Cell, Cell, Cell]:
         """Published, regenerated, difference in %."""
         digits = min(decimals(self.printed) + 2, 4) if self.printed else 3
+        if isinstance(self.regenerated, int):  # a count of layers, a side in pixels
+            digits = 0
         printed = Cell(self.printed, number(self.printed)) if self.printed else Cell("–")
         ours = Cell("–")
         if self.regenerated is not None:
@@ -113,9 +115,9 @@ class Comparison:
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(line.source for line in self.lines))
 
-    def table(self) -> Table:
-        """The whole of it, four columns per quantity."""
-        return self._table(range(len(self.quantities)), self.name, self.title)
+    def table(self, sourced: bool = False) -> Table:
+        """The whole of it, four columns per quantity; `sourced`: and where each line was printed."""
+        return self._table(range(len(self.quantities)), self.name, self.title, sourced=sourced)
 
     def narrow(self) -> tuple[Table, ...]:
         """One table per quantity, narrow enough for a page of paper; only rows in which there is something."""
@@ -124,19 +126,21 @@ class Comparison:
             for place, quantity in enumerate(self.quantities)
         )
 
-    def _table(self, places: range | list[int], name: str, caption: str, sparse: bool = False) -> Table:
+    def _table(
+        self, places: range | list[int], name: str, caption: str, sparse: bool = False, sourced: bool = False
+    ) -> Table:
         columns = list(self.columns)
         for place in places:
             noisy = any(line.checks[place].spread for line in self.lines)
             columns += _columns(self.quantities[place], noisy)
-        columns.append(Column("source", "source"))
+        columns += [Column("source", "source")] if sourced else []
         rows = []
         for line in self.lines:
             checks = [line.checks[place] for place in places]
             if sparse and not any(check.printed or check.regenerated is not None for check in checks):
                 continue
             cells = [cell for check in checks for cell in self._cells(check)]
-            rows.append((*line.cells, *cells, text(line.source)))
+            rows.append((*line.cells, *cells, *((text(line.source),) if sourced else ())))
         return Table(name, caption, tuple(columns), tuple(rows))
 
     def _cells(self, check: Check) -> tuple[Cell, ...]:

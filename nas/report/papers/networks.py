@@ -9,8 +9,8 @@ from nas.arch import Architecture
 from nas.cost import Cost, cost
 from nas.report.papers.comparison import Check
 from nas.report.papers.facts import number
-from nas.report.papers.zoo import HOW_COUNTED, Zoo
-from nas.report.table import Cell, text
+from nas.report.papers.zoo import HOW_COUNTED, Device, Zoo
+from nas.report.table import Cell, Column, text
 from nas.space import load_architecture
 
 
@@ -36,19 +36,49 @@ def closed_cost(arch: Architecture) -> Cost:
     return cost(arch)
 
 
+def count(name: str, key: str, zoo: Zoo) -> float | None:
+    """`params` or `flops` of a shipped name (closed form) or a foreign reference (counted); None for neither."""
+    if not name or ":" in name:
+        return zoo.count(name, key) if name else None
+    return float(getattr(closed_cost(closed(name)), key))
+
+
 def regenerate(network: Network, key: str, printed: str, unit: float, zoo: Zoo, reason: str = "") -> Check:
     """A printed count (`params`, `flops`) beside ours in the same unit; `reason` where they differ."""
-    value: float | None = None
-    if network.shipped:
-        value = getattr(closed_cost(closed(network.shipped)), key)
-    elif network.foreign:
-        value = zoo.count(network.foreign, key)
-        reason = reason if value is not None else f"{network.foreign}: {HOW_COUNTED}"
-    else:
-        reason = network.why
-    return Check(printed, None if value is None else value / unit, reason)
+    value = count(network.shipped or network.foreign, key, zoo)
+    if value is None:
+        return Check(printed, None, f"{network.foreign}: {HOW_COUNTED}" if network.foreign else network.why)
+    return Check(printed, value / unit, reason)
 
 
 def published(printed: str) -> Cell:
     """A number that is the paper's own and is not judged."""
     return Cell(printed, number(printed)) if printed else text(None)
+
+
+def accuracy_columns(records: Zoo) -> tuple[Column, ...]:
+    """One column for every file of the user's own records."""
+    return tuple(
+        Column(f"top1_pct_{device.name}", f"top-1 %, measured in {device.name}", "number", noisy=True)
+        for device in records.devices
+    )
+
+
+def accuracies(network: Network, records: Zoo) -> tuple[Cell, ...]:
+    """The held-out accuracy that each file of the user's own records has of `network`; '–' where it has none."""
+    notation = [str(closed(network.shipped))] if network.shipped else []
+    return own_accuracies((network.shipped, network.foreign, *notation), records)
+
+
+def own_accuracies(names: tuple[str, ...], records: Zoo) -> tuple[Cell, ...]:
+    """The same of the network that goes by any of these names."""
+    return tuple(_accuracy(names, device) for device in records.devices)
+
+
+def _accuracy(names: tuple[str, ...], device: Device) -> Cell:
+    record = next((found for name in names if name and (found := device.find(name, "top1_pct"))), None)
+    if record is None:
+        return text(None)
+    reading = record.readings["top1_pct"]
+    shown = f"{reading.value:.1f}" + (f" ± {reading.spread:.1f}" if reading.spread else "")
+    return Cell(shown, reading.value, reading.spread)

@@ -22,7 +22,7 @@ def render(paper: Paper) -> str:
     sections = [("verdicts", "Verdicts", _verdicts(paper))]
     sections += [(section.name, section.title, _section(section)) for section in paper.sections]
     if paper.findings:
-        sections.append(("audit", "What the audit found", "\n".join(map(_finding, paper.findings))))
+        sections.append(("audit", "What the audit found", _audit(paper)))
     sections.append(("provenance", "Provenance", _provenance(paper)))
     return fill(
         title=f"{paper.title} – nas report",
@@ -75,7 +75,16 @@ def _comparison(comparison: Comparison) -> str:
         f"{to_html(comparison.table())}"
         + (f'\n<ul class="notes">{notes}</ul>' if notes else "")
         + (f'\n<p class="caption">{escape(comparison.note)}</p>' if comparison.note else "")
+        + f'\n<p class="caption">{escape(words.sources(comparison))}</p>'
     )
+
+
+def _audit(paper: Paper) -> str:
+    read = "".join(f"<li>{escape(remark)}</li>" for remark in words.remarks(paper))
+    parts = [_finding(finding) for finding in paper.findings]
+    if read:
+        parts.append(f'<h3 class="table">Read, not computed</h3><ul class="notes">{read}</ul>')
+    return "\n".join(parts)
 
 
 def _finding(finding: Finding) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.report.papers.audit.finding import Finding
+from nas.report.papers.audit.finding import Finding, Remark
 from nas.report.papers.comparison import Check, Comparison, Quantity
 from nas.report.papers.figure import Figure
 from nas.report.papers.verdict import Judgement, Verdict
@@ -21,6 +21,12 @@ class Inputs:
 
     zoo: Zoo
     records: Zoo
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The files of records that were read, with the digests of their bytes."""
+        read = {"measured networks": dict(self.zoo.files), "own records": dict(self.records.files)}
+        return {name: files for name, files in read.items() if files}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,15 @@ class Section:
 @dataclass(frozen=True, slots=True)
 class Paper:
     """`name` is that of the report. `facts`: the files of published facts that went in; `provenance`: the rest, as
-    text. `missing`: what was not measured, and the command that measures it."""
+    text. `remarks`: contradictions between words. `missing`: what was not measured, and the command that measures it.
+    """
 
     name: str
     title: str
     citation: str
     sections: tuple[Section, ...]
     findings: tuple[Finding, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     facts: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()

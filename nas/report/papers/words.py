@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nas.report.papers.audit.finding import Finding
+from nas.report.papers.comparison import Comparison
 from nas.report.papers.facts import digest
 from nas.report.papers.paper import Paper
 from nas.report.papers.verdict import MEANING, Verdict
@@ -59,6 +60,16 @@ def _unmeasured(paper: Paper) -> Table:
         for (short, reason), names in reasons.items()
     ]
     return Table("unmeasured", "What is not measurable here", columns, tuple(rows))
+
+
+def sources(comparison: Comparison) -> str:
+    """Where the published numbers of a table were printed."""
+    return f"Published: {'; '.join(comparison.sources)}."
+
+
+def remarks(paper: Paper) -> tuple[str, ...]:
+    """Contradictions that were found by reading: there is nothing to compute."""
+    return tuple(f"{remark.claim} ({remark.source})" for remark in paper.remarks)
 
 
 def standing(finding: Finding) -> str:

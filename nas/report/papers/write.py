@@ -90,7 +90,7 @@ def _written(comparison: Comparison, formats: Collection[str]) -> dict[str, str]
     if "md" in formats:
         found[f"{name}.md"] = _comparison(comparison, "#")
     if "csv" in formats:
-        found[f"{name}.csv"] = to_csv(comparison.table())
+        found[f"{name}.csv"] = to_csv(comparison.table(sourced=True))
     if "tex" in formats:
         notes = "".join(rf"\par\footnotesize {latex(note)}" + "\n" for note in comparison.notes)
         found[f"{name}.tex"] = "\n".join(
@@ -115,6 +115,8 @@ def readme(paper: Paper) -> str:
     if paper.findings:
         parts.append("## What the audit found")
         parts += [part for finding in paper.findings for part in _finding(finding)]
+    if paper.remarks:
+        parts += ["### Read, not computed", "\n".join(f"- {markdown(remark)}" for remark in words.remarks(paper))]
     parts += ["## Made by", _made_by(paper)]
     return "\n\n".join(parts) + "\n"
 
@@ -132,7 +134,8 @@ def _section(section: Section) -> list[str]:
 def _comparison(comparison: Comparison, level: str) -> str:
     notes = "\n".join(f"- {markdown(note)}" for note in comparison.notes)
     parts = [f"{level} {markdown(comparison.title)}", to_markdown(comparison.table()).rstrip(), notes]
-    return "\n\n".join(part for part in (*parts, markdown(comparison.note)) if part) + "\n"
+    said = (comparison.note, words.sources(comparison))
+    return "\n\n".join(part for part in (*parts, *map(markdown, said)) if part) + "\n"
 
 
 def _finding(finding: Finding) -> list[str]:

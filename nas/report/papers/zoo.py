@@ -32,9 +32,10 @@ class Device:
     records: tuple[Record, ...]
 
     def find(self, network: str, key: str = "") -> Record | None:
-        """The complete record called `network` (baseline or notation); with `key`, one that has this reading."""
+        """The complete record called `network` (baseline, notation, foreign reference); with `key`, one that has this
+        reading."""
         for record in self.records:
-            named = network in (record.baseline, record.arch)
+            named = network in (record.baseline, record.arch, record.arch.partition("@")[0])
             if named and record.state == "complete" and (not key or key in record.readings):
                 return record
         return None
@@ -101,3 +102,13 @@ def conditions(reading: Reading) -> str:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def missing(zoo: Zoo) -> tuple[str, ...]:
+    """What the zoo lacks and the commands that measure it, a sentence each."""
+    found = []
+    if not zoo.counts.records:
+        found.append(f"Networks that nas has no notation for are {HOW_COUNTED}.")
+    if not zoo.devices:
+        found.append(f"Times and throughputs are {HOW_MEASURED}.")
+    return tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import Fact, facts, number
-from nas.report.papers.networks import Network, published, regenerate
+from nas.report.papers.networks import Network, accuracies, accuracy_columns, published, regenerate
 from nas.report.papers.paper import Inputs, Section
 from nas.report.papers.verdict import Verdict, judge
 from nas.report.papers.zoo import Zoo
@@ -55,17 +55,19 @@ def models(inputs: Inputs) -> Section:
     lines = []
     for row in rows:
         counted = {
-            key: regenerate(network(row["model"]), key, row[column], unit, inputs.zoo, _reason(row, key))
+            key: regenerate(network(row["model"]), key, row[column], unit, inputs.zoo, _reason(row, key, inputs.zoo))
             for key, column, unit in (("params", "params_m", 1e6), ("flops", "flops_b", 1e9))
         }
         ratios = [_ratio(row, firsts[row["group"]], key, counted[key], inputs.zoo) for key in ("params", "flops")]
         checks = (counted["params"], ratios[0], counted["flops"], ratios[1])
-        cells = (text(row["model"]), published(row["top1_pct"]), published(row["top5_pct"]))
+        own = accuracies(network(row["model"]), inputs.records)
+        cells = (text(row["model"]), published(row["top1_pct"]), published(row["top5_pct"]), *own)
         lines.append(Line(cells, checks, row["source"]))
     columns = (
         Column("model", "model"),
         Column("top1_pct_published", "top-1 %, published", "number"),
         Column("top5_pct_published", "top-5 %, published", "number"),
+        *accuracy_columns(inputs.records),
     )
     comparison = Comparison(
         "table2", "Table 2: B0 to B7 and the ConvNets beside them", columns, quantities, tuple(lines)
@@ -73,8 +75,22 @@ def models(inputs: Inputs) -> Section:
     return Section("models", "Table 2: performance and size", comparisons=(comparison,))
 
 
-def _reason(row: Fact, key: str) -> str:
-    return _FLOPS.get(row["model"], "") if key == "flops" else ""
+def _reason(row: Fact, key: str, zoo: Zoo) -> str:
+    """Why a printed count may differ from ours."""
+    if row["model"] in _FLOPS and key == "flops":
+        return _FLOPS[row["model"]]
+    foreign = network(row["model"]).foreign
+    record = zoo.counts.find(foreign, key) if foreign else None
+    if record is None:
+        return "the paper does not say how it was counted"
+    said = f"counted on {record.arch}; the paper does not say where its number is from"
+    params, flops = (record.value(one) for one in ("params", "flops"))
+    if key == "params" and params and flops and judge(row["flops_b"], flops / 1e9).verdict is Verdict.REPRODUCED:
+        said += (
+            f"; its FLOPs are reproduced, so the {abs(number(row['params_m']) - params / 1e6):.0f} M weights between "
+        )
+        said += "the two are used about once an image (classifiers, squeeze-and-excitation)"
+    return said
 
 
 def _ratio(row: Fact, first: Fact, key: str, ours: Check, zoo: Zoo) -> Check:
@@ -85,6 +101,7 @@ def _ratio(row: Fact, first: Fact, key: str, ours: Check, zoo: Zoo) -> Check:
         return Check()
     if ours.regenerated is None:
         return Check(printed, None, ours.reason)
+    exact = ours.judgement
     unit = {"params": 1e6, "flops": 1e9}[key]
     base = regenerate(network(first["model"]), key, first[column], unit, zoo)
     assert base.regenerated is not None, "nas ships every EfficientNet"
@@ -92,4 +109,6 @@ def _ratio(row: Fact, first: Fact, key: str, ours: Check, zoo: Zoo) -> Check:
     reason = f"the paper divides its rounded numbers: {row[column]} / {first[column]} = {rounded:.2f}"
     if judge(printed, rounded).verdict is Verdict.DIFFERS:
         reason = f"nor do the printed numbers give it: {row[column]} / {first[column]} = {rounded:.2f}"
+    if exact is not None and exact.verdict is Verdict.DIFFERS:
+        reason = f"the {'params' if key == 'params' else 'FLOPs'} in this row differ"
     return Check(printed, ours.regenerated / base.regenerated, reason)
