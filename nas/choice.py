@@ -9,7 +9,8 @@ How the answer is found, for a cost (FLOPs, or seconds of a training step):
 3. The candidate with the highest moved accuracy is chosen.
 4. 10,000 redraws repeat this: the seed deviation, pooled over networks, from its χ² distribution; every mean accuracy
    from a normal distribution of that deviation over √seeds (so each is t distributed); every step time from a
-   log-normal one of its own noise; the slope from a resample of the networks; then band, line and choice anew.
+   log-normal one of its own noise; the slope from a resample of the networks (the base always in it); then band, line
+   and choice anew.
 
 The share of redraws that a triple wins is not the probability that it is best: the luckiest of many readings stands too
 high. Whether a triple is told apart is judged by subset selection (Gupta 1965, "On some multiple decision rules"): the
@@ -23,7 +24,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -128,9 +129,10 @@ def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0
     noise = seed_noise(networks)
     answers: list[Answer] = []
     unanswered: list[str] = []
-    for make in (lambda: _flops(networks, base, target), lambda: _step(networks)):
+    for question in get_args(Question):
         try:
-            answers.append(_answer(make(), noise, band, seed))
+            asked = _flops(networks, base, target) if question == "flops" else _step(networks)
+            answers.append(_answer(asked, noise, band, seed))
         except ChoiceError as error:
             unanswered.append(str(error))
     return Choice(
@@ -141,6 +143,14 @@ def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0
         drift(networks),
         tuple(unanswered),
     )
+
+
+def _resamples(networks: Sequence[Measured], generator: np.random.Generator) -> Rows:
+    """(draws, networks) how often each stands in a resample; the base, the other end of the line, always once."""
+    weights = np.ones((DRAWS, len(networks)))
+    drawn = [place for place, one in enumerate(networks) if one.mark != BASE]
+    weights[:, drawn] = generator.multinomial(len(drawn), [1 / len(drawn)] * len(drawn), DRAWS)
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +196,7 @@ def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
     means_drawn = means + mean_errors(seeds, noise.deviation, noise.freedom, generator, DRAWS)
     jitter = np.array([one.step_noise if target.question == "step" else 0.0 for one in networks])
     costs_drawn = costs * np.exp(jitter * generator.standard_normal(means_drawn.shape))
-    weights = generator.multinomial(len(networks), [1 / len(networks)] * len(networks), DRAWS).astype(np.float64)
-    lines = slopes(means_drawn, np.log2(costs_drawn), weights)
+    lines = slopes(means_drawn, np.log2(costs_drawn), _resamples(networks, generator))
     goals = np.full((DRAWS, 1), goal) if target.anchor is None else costs_drawn[:, [target.anchor]]
     moved_drawn = means_drawn - lines[:, None] * np.log2(costs_drawn / goals)
     eligible = np.abs(costs_drawn / goals - 1) <= band

@@ -1,4 +1,4 @@
-"""The networks of a measured grid as its records tell of them: costs, accuracies by seed, step times, and their noise."""
+"""The networks of a measured grid as its records tell of them: costs, accuracies by seed, step times, their noise."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """`(1.2, 1.1, 1.15)`, and its mark."""
-        triple = ", ".join(f"{value:g}" for value in self.triple)
-        return f"({triple}) {self.mark}".rstrip()
+        """`(1.2, 1.1, 1.15)`."""
+        return f"({', '.join(f'{value:g}' for value in self.triple)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import console
-from nas.cli.options import DEFAULT_STORAGE, NOTATION, Json, Storage
+from nas.cli.options import DEFAULT_STORAGE, NOTATION, Device, Json, Storage
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ _ROWS = 100  # networks printed; the files hold them all
 
 
 def grid(  # noqa: PLR0913, PLR0917
+    context: typer.Context,
     base: Annotated[str, typer.Option(help=f"The network to scale: {NOTATION}.")] = "efficientnet-b0",
     target: Annotated[float, typer.Option(help="FLOPs of the scaled network over the base's.")] = 2.0,
     step: Annotated[float, typer.Option(help="Between neighbouring values of α, β, γ.")] = 0.05,
@@ -29,18 +30,45 @@ def grid(  # noqa: PLR0913, PLR0917
     bounds: Annotated[str, typer.Option("--range", metavar="LOW:HIGH", help="Of α, β and γ alike.")] = "1:2",
     pixels: Annotated[int, typer.Option(help="Resolutions round to multiples of this; 1: to whole pixels.")] = 8,
     most: Annotated[int, typer.Option(help="Refuse more triples than this.")] = 2_000_000,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for page, tables, CSV.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for page, tables, CSV; of --measure: runs/STUDY.")
+    ] = None,
     storage: Storage = DEFAULT_STORAGE,
+    measure: Annotated[bool, typer.Option("--measure", help="Run its networks as a study; again to resume.")] = False,
+    recipe: Annotated[str | None, typer.Option(help="A study recipe with a grid; the options above win.")] = None,
+    study: Annotated[str | None, typer.Option(help="Of --measure: name of the study.")] = None,
+    data: Annotated[str | None, typer.Option(envvar="NAS_DATA", help="Of --measure: images to train on.")] = None,
+    device: Device = "auto",
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Of --measure: networks measured at a time.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Of --measure: say what would happen.")] = False,
     json_output: Json = False,
 ) -> None:
     """List the compound grid: which (α, β, γ) cost what was asked, what each builds, and what that really costs.
+
+    With --measure its networks are trained and timed, and the best triple is said at equal FLOPs and equal step time.
 
     Examples:
 
       nas grid --base efficientnet-b0 --target 2 --step 0.05 --tolerance 0.1
 
       nas grid --base efficientnetv2-b0 --constraint real --step 0.01 -o grid
+
+      nas grid --recipe compound-grid --measure
     """
+    stated = {"base": base, "target": target, "step": step, "tolerance": tolerance, "constraint": constraint}
+    stated |= {"range": parse_range(bounds), "pixels": pixels}
+    given = {key: value for key, value in stated.items() if _is_given(context, "bounds" if key == "range" else key)}
+    if measure:
+        from nas.cli.grid_measure import Wanted, measure_grid
+
+        wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most)
+        raise typer.Exit(measure_grid(wanted, dry_run, json_output))
+    if recipe is not None:
+        from nas.cli.grid_measure import options_of
+
+        settled = options_of(given, recipe)
+        base, target, step, tolerance = settled.base, settled.target, settled.step, settled.tolerance
+        constraint, bounds, pixels = settled.constraint, "{!r}:{!r}".format(*settled.range), settled.pixels
     found = closed_grid(base, storage, target, step, tolerance, constraint, bounds, pixels, most)
     page = None
     if output is not None:
@@ -55,6 +83,12 @@ def grid(  # noqa: PLR0913, PLR0917
     _print(found, base)
     if page is not None:
         console.say(f"report {page}")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether the option stands on the command line, and not only in its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
 
 
 def closed_grid(  # noqa: PLR0913, PLR0917

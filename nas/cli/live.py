@@ -41,7 +41,18 @@ def line(record: Record, search: Search) -> str:
     members = {tuple(sorted(member.items())) for member in search.ledger.front.members}
     here = tuple(sorted((item.key, item.value(record.values)) for item in search.objectives))
     front = "  front" if here in members else ""
-    return f"{name} {values}  {short(record.arch)}{baseline}{again}{front}"
+    return f"{name} {values}  {_network(record, search)}{baseline}{again}{front}"
+
+
+def _network(record: Record, search: Search) -> str:
+    """The triple of a grid's network; of any other its notation, shortened."""
+    if search.recipe.grid is None:
+        return short(record.arch)
+    from nas.arch import parse
+
+    arch = parse(record.arch)
+    factors = search.space.encode(arch).items()
+    return "  ".join(f"{name} {value:g}" for name, value in factors) + f"  {arch.resolution} px"
 
 
 class _Lines:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import optuna
 
     from nas.recipe import Recipe
-    from nas.space import SearchSpace
+    from nas.study.grid_space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Plan:
     """All that a search needs to know before it touches anything."""
 
     recipe: Recipe
-    space: SearchSpace
+    space: Space
     storage: str
     device: str
     workers: int
@@ -33,8 +33,11 @@ class Plan:
         """The command that goes on with this study."""
         from nas.study.storage import masked
 
-        words = ["nas", "search", "--study", self.recipe.name, "-n", str(self.recipe.trials)]
-        words += ["--storage", masked(self.storage), "--device", self.device, "--out", str(self.out)]
+        grid = self.recipe.grid is not None
+        words = ["nas", *(("grid", "--measure") if grid else ("search",)), "--study", self.recipe.name]
+        words += [] if grid else ["-n", str(self.recipe.trials)]
+        words += ["--storage", masked(self.storage), "--device", self.device]
+        words += ["--output" if grid else "--out", str(self.out)]
         return shlex.join(words + (["--workers", str(self.workers)] if self.workers > 1 else []))
 
     def stored(self) -> optuna.Study | None:

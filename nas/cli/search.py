@@ -20,8 +20,8 @@ from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.recipe import Recipe
-    from nas.space import SearchSpace
     from nas.study.engine import Search
+    from nas.study.grid_space import Space
 
 
 def search(  # noqa: PLR0913, PLR0917
@@ -71,21 +71,26 @@ def search(  # noqa: PLR0913, PLR0917
     given |= {"measure": []} if "objectives" in given and recipe is None else {}  # only what they need
     if data is not None:
         given["training"] = {**chosen.training.model_dump(mode="json"), "data": data}
-    whole = _settle(chosen, given, found)
-    from nas.study.storage import masked
-
-    command = shlex.join(["nas", *(word.replace(storage, masked(storage)) for word in sys.argv[1:])])
-    plan = Plan(whole, found, storage, pick_device(device), workers, out or Path("runs") / whole.name, command)
+    whole = settle(chosen, given, found)
+    folder = out or Path("runs") / whole.name
+    plan = Plan(whole, found, storage, pick_device(device), workers, folder, command_line(storage))
     plan.check()
     if dry_run:
         print_plan(plan, json_output)
         return
-    raise typer.Exit(_run(plan, json_output))
+    raise typer.Exit(run_plan(plan, json_output))
+
+
+def command_line(storage: str) -> str:
+    """The command as it was given, without the storage's password."""
+    from nas.study.storage import masked
+
+    return shlex.join(["nas", *(word.replace(storage, masked(storage)) for word in sys.argv[1:])])
 
 
 def _recipe_and_space(
     space: str | None, recipe: str | None, study: str | None, storage: str, device: str
-) -> tuple[Recipe, SearchSpace]:
+) -> tuple[Recipe, Space]:
     """What to search by which recipe: the ones named, the default for the device, or those of a stored study."""
     from nas.recipe import load_recipe
     from nas.space import load_space
@@ -93,13 +98,15 @@ def _recipe_and_space(
     if space is None and recipe is None:
         return _stored(storage, str(study))
     named = load_recipe(recipe) if recipe else None
+    if named and named.grid and not space:
+        raise NasError(f"recipe '{recipe}' is that of a grid", f"nas grid --recipe {recipe} --measure")
     found = load_space(space or named.space if named else str(space))
     if named is None:
         named = load_recipe("default-gpu" if pick_device(device).startswith("cuda") else "default-cpu")
     return named.model_copy(update={"space": found.name}), found
 
 
-def _settle(recipe: Recipe, given: dict[str, Any], space: SearchSpace) -> Recipe:
+def settle(recipe: Recipe, given: dict[str, Any], space: Space) -> Recipe:
     """The whole recipe, validated with what the command line gave, its limits possible in this space."""
     from nas.document import validate
     from nas.recipe import Recipe
@@ -112,14 +119,15 @@ def _settle(recipe: Recipe, given: dict[str, Any], space: SearchSpace) -> Recipe
     return whole
 
 
-def _stored(storage: str, study: str) -> tuple[Recipe, SearchSpace]:
+def _stored(storage: str, study: str) -> tuple[Recipe, Space]:
     from nas.study.storage import open_storage, open_study, recipe_of, space_of
 
     opened = open_study(open_storage(storage), study)
     return recipe_of(opened), space_of(opened)
 
 
-def _run(plan: Plan, json_output: bool) -> int:
+def run_plan(plan: Plan, json_output: bool) -> int:
+    """Run or go on with a study, print what it found, and return the exit code."""
     from nas.cli.live import watch
     from nas.environment import environment
     from nas.study.engine import Search
@@ -211,9 +219,6 @@ def _announce(plan: Plan, search: Search, resumed: bool) -> None:
 
 def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
     from nas.cli.report import write_study_report
-    from nas.report.analysis import analyse
-    from nas.report.words import findings
-    from nas.study.storage import records
 
     page = None
     if search.ledger.counts["complete"]:
@@ -225,9 +230,9 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
     if json_output:
         console.show_json(_document(plan, search, stopped, page))
     elif page is not None:
-        for sentence in findings(analyse(records(search.study), plan.recipe)):
-            console.result().print(sentence, soft_wrap=True, markup=False)
-        console.result().print(f"report {page}", soft_wrap=True, markup=False)
+        _print_findings(plan, search)
+        pages = [page, *(path for path in (page.with_name("choice.html"),) if plan.recipe.grid and path.exists())]
+        console.result().print(f"report {'  '.join(map(str, pages))}", soft_wrap=True, markup=False)
     if received:
         return 143 if received[0] == signal.SIGTERM else 129 if received[0] == signal.SIGHUP else 130
     if search.ledger.counts["complete"]:
@@ -240,6 +245,21 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
     else:
         console.fail("no network was within the limits", f"see the spread with: nas spaces {plan.space.name}")
     return 4
+
+
+def _print_findings(plan: Plan, search: Search) -> None:
+    from nas.cli.grid_measure import choice_of, print_choice
+    from nas.report.analysis import analyse
+    from nas.report.words import findings
+    from nas.study.storage import records
+
+    if plan.recipe.grid is None:
+        for sentence in findings(analyse(records(search.study), plan.recipe)):
+            console.result().print(sentence, soft_wrap=True, markup=False)
+    elif (answer := choice_of(search.study)) is not None:
+        print_choice(answer)
+    else:
+        console.say("no answer yet: it needs the base, and networks trained with two seeds")
 
 
 def _document(plan: Plan, search: Search, stopped: str, page: Path | None) -> dict[str, Any]:
@@ -268,4 +288,14 @@ def _document(plan: Plan, search: Search, stopped: str, page: Path | None) -> di
         "stopped": stopped,
         "trials": {**analysis.counts, "reused": analysis.repeats},
         "front": front,
+        **_answers(search, plan),
     }
+
+
+def _answers(search: Search, plan: Plan) -> dict[str, Any]:
+    """Of a grid: which triple is best."""
+    from nas.cli.grid_measure import choice_of
+    from nas.report.choice import document
+
+    answer = choice_of(search.study) if plan.recipe.grid is not None else None
+    return {"choice": document(answer)} if answer is not None else {}

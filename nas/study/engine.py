@@ -21,6 +21,7 @@ from optuna.trial import Trial, TrialState
 
 from nas.arch import Architecture
 from nas.cost import cost
+from nas.foreign import Foreign
 from nas.metric import COMPUTED
 from nas.recipe import Recipe, parse_duration
 from nas.record import Reading, Record, State
@@ -55,7 +56,7 @@ class Listener(Protocol):
 class _Job:
     """A network being measured, and the trials that wait for it; a baseline outside the space has none."""
 
-    arch: Architecture
+    arch: Architecture | Foreign
     trials: list[Trial]
     baseline: str
     started: str
@@ -71,7 +72,7 @@ class Search:
     space: Space
     executor: Executor
     device: str
-    baselines: Mapping[str, Architecture] = field(default_factory=dict)
+    baselines: Mapping[str, Architecture | Foreign] = field(default_factory=dict)
     listener: Listener | None = None
     stop: Stopped | None = None
 
@@ -85,7 +86,7 @@ class Search:
         self._jobs: dict[int, _Job] = {}
         self._submitted = 0
         self._free = 0  # trials in a row that cost nothing
-        self._outside: dict[str, Architecture] = {}
+        self._outside: dict[str, Architecture | Foreign] = {}
         self._end = float("inf")
 
     @property
@@ -138,7 +139,7 @@ class Search:
         known = {t.user_attrs["baseline"] for t in trials if t.state is not TrialState.FAIL}
         known |= {name for name, count in failures.items() if count >= _MOST_FAILURES}
         for name, arch in self.baselines.items():
-            if arch not in self.space:
+            if isinstance(arch, Foreign) or arch not in self.space:
                 if arch.id not in self.ledger.measured:
                     self._outside[name] = arch
             elif name not in known:
@@ -246,7 +247,7 @@ class Search:
         archs = (self.space.decode(dict(zip(names, values, strict=True))) for values in options)
         return frozenset(a.id for a in archs if all(x <= 0 for x in self._excess(asdict(cost(a))).values()))
 
-    def _submit(self, arch: Architecture, trials: list[Trial], baseline: str) -> None:
+    def _submit(self, arch: Architecture | Foreign, trials: list[Trial], baseline: str) -> None:
         repeats = max(self.recipe.repeats, self.recipe.baseline_repeats if baseline else 1)
         settings = {
             "measure": list(self.recipe.measured),
@@ -315,7 +316,7 @@ class Search:
         except (TypeError, KeyError, ArithmeticError):
             return replace(record, reason="the worker answered readings that do not read")
 
-    def _tell_reading(self, trial: Trial, arch: Architecture, known: Record) -> None:
+    def _tell_reading(self, trial: Trial, arch: Architecture | Foreign, known: Record) -> None:
         """Tell a trial of a network that was measured before: its readings, and whose they are."""
         record = self._record(arch, trial.number, trial.user_attrs, "complete")
         record = replace(record, readings=known.readings, excess=known.excess, environment=known.environment)
@@ -338,7 +339,9 @@ class Search:
         if self.listener:
             self.listener.told(record)
 
-    def _record(self, arch: Architecture, number: int | None, attrs: Mapping[str, Any], state: State) -> Record:
+    def _record(
+        self, arch: Architecture | Foreign, number: int | None, attrs: Mapping[str, Any], state: State
+    ) -> Record:
         return Record(
             study=self.study.study_name,
             trial=number,
@@ -352,7 +355,9 @@ class Search:
             started=_now(),
         )
 
-    def _computed(self, arch: Architecture) -> dict[str, Reading]:
+    def _computed(self, arch: Architecture | Foreign) -> dict[str, Reading]:
+        if isinstance(arch, Foreign):
+            return {}  # its worker counts
         spent = cost(arch)
         closed = {"by": "closed form", "resolution": arch.resolution}
         readings = {key: Reading(getattr(spent, key), conditions=closed) for key in COMPUTED}

@@ -14,6 +14,7 @@ from nas.arch import Architecture
 from nas.cost import cost
 from nas.document import Section, digest
 from nas.errors import NasError
+from nas.foreign import Foreign, is_foreign
 from nas.metric import COMPUTED, Limit
 from nas.recipe import GridOptions, Recipe, Timing, Training
 from nas.space import DESCRIPTION, load_architecture
@@ -133,8 +134,10 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
         spent = cost(load_architecture(space.published[0]))
         limits += [f"{key}<={int(recipe.budget * getattr(spent, key))}" for key in ("flops", "params")]
     training = recipe.training
-    if "resolution" in space.cells and training.resolution_scale is None:  # a fixed size would hide the cell
-        smallest = min(map(int, space.cells["resolution"].values))
+    if training.resolution_scale is None and (isinstance(space, GridSpace) or "resolution" in space.cells):
+        # a fixed size would hide the cell
+        sizes = [space.base.resolution] if isinstance(space, GridSpace) else space.cells["resolution"].values
+        smallest = min(map(int, sizes))
         training = training.model_copy(update={"resolution_scale": training.resolution / smallest})
     changes = {
         "baselines": tuple(dict.fromkeys(names)),
@@ -145,18 +148,36 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture]:
+def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture | Foreign]:
     """The recipe's baselines by name, of a grid those that it marks.
 
-    `smallest` and `largest` are the space's members with least and most FLOPs.
+    `smallest` and `largest` are the space's members with least and most FLOPs; foreign networks lie outside any space.
+
+    Raises: NasError for a name that is none, or a foreign network that an objective would have to make narrower.
     """
     if isinstance(space, GridSpace):
         return {mark: space.decode(space.settings(triple)) for mark, triple in space.marked.items()}
     members = {"smallest": False, "largest": True}
     return {
-        name: space.extreme("flops", members[name]) if name in members else load_architecture(name)
+        name: space.extreme("flops", members[name]) if name in members else _baseline(name, recipe)
         for name in recipe.baselines
     }
+
+
+def _baseline(name: str, recipe: Recipe) -> Architecture | Foreign:
+    if not is_foreign(name):
+        return load_architecture(name)
+    needed = {key for objective in recipe.parsed_objectives for key in objective.metrics}
+    needed |= {limit.key for limit in recipe.parsed_limits}
+    if "top1_pct" in needed and recipe.training.width != 1:
+        raise NasError(
+            f"baselines: {name}: cannot be trained at width {recipe.training.width:g}, as the others are: only a "
+            "network in nas' notation can be narrowed",
+            "set training.width: 1.0, or leave it out",
+        )
+    from nas.nets import resolve_foreign
+
+    return resolve_foreign(name)
 
 
 def check_training(recipe: Recipe, space: Space) -> None:

@@ -23,26 +23,31 @@ Evaluate = Callable[[str, dict[str, Any], int], dict[str, Any]]
 def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     """Readings of one network as JSON: {metric: reading}.
 
-    `architecture`: the one-line notation. `settings`: `measure` (metrics), `timing`, `training` (sections of the
+    `architecture`: the one-line notation, or `str` of a foreign network. `settings`: `measure` (metrics), `timing`, `training` (sections of the
     recipe), `device`, `repeats` (each measured reading so often; the spread is then that between repeats).
     """
-    from nas.arch import parse
-    from nas.meters import measure
+    from nas.arch import Architecture
+    from nas.foreign import read
+    from nas.meters import COUNTS, UnmeasurableError, measure
     from nas.meters.repeat import combine
     from nas.recipe import Timing, Training
 
-    arch = parse(architecture)
+    arch = read(architecture)
     timing, training = Timing(**settings["timing"]), Training(**settings["training"])
     device, asked = settings["device"], list(settings["measure"])
-    readings = measure(arch, ["flops"], timing, device=device, seed=seed)
-    timed = [key for key in asked if key not in ("flops", "top1_pct")]
+    closed = isinstance(arch, Architecture)  # then params and activations are known without building it
+    readings = measure(arch, ["flops"] if closed else COUNTS, timing, device=device, seed=seed)
+    timed = [key for key in asked if key not in (*COUNTS, "top1_pct")]
     rounds = []
     for repeat in range(settings.get("repeats", 1)):
         taken = measure(arch, timed, timing, device=device, seed=seed + repeat) if timed else {}
         if "top1_pct" in asked:
             from nas.meters.accuracy import top1_pct
 
-            taken = {**taken, "top1_pct": top1_pct(arch, training, device=device, seed=seed + repeat)}
+            try:
+                taken = {**taken, "top1_pct": top1_pct(arch, training, device=device, seed=seed + repeat)}
+            except UnmeasurableError as error:
+                print(f"top1_pct of {arch} was not measured: {error}", file=sys.stderr)
         rounds.append(taken)
     readings = {**readings, **combine(rounds)}
     return {key: reading.to_json() for key, reading in readings.items()}

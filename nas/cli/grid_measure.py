@@ -1,0 +1,150 @@
+"""`nas grid --measure`: the networks of a grid as a study, and which triple is best."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.cli import console
+
+if TYPE_CHECKING:
+    import optuna
+
+    from nas.choice import Choice
+    from nas.recipe import GridOptions, Recipe
+    from nas.study.grid_space import GridSpace
+
+_REPEATS = 3  # of a study without a recipe: an answer needs the noise between seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for. `given`: the grid's options that stand on it, by their names in a recipe."""
+
+    given: dict[str, Any]
+    recipe: str | None
+    study: str | None
+    storage: str
+    device: str
+    data: str | None
+    workers: int
+    out: Path | None
+    most: int
+
+
+def options_of(given: dict[str, Any], recipe: str | None) -> GridOptions:
+    """The options of a grid: those given, else the recipe's, else the defaults. Raises: NasError in one line."""
+    from nas.document import validate
+    from nas.recipe import GridOptions, load_recipe
+
+    stated = load_recipe(recipe).grid if recipe else None
+    before = stated.model_dump(mode="json") if stated else {}
+    return validate(GridOptions, {**before, **given}, "grid")
+
+
+def measure_grid(wanted: Wanted, dry_run: bool, json_output: bool) -> int:
+    """Run or go on with the study of a grid, print which triple is best, and return the exit code."""
+    from nas.cli.options import pick_device
+    from nas.cli.plan import Plan, print_plan
+    from nas.cli.search import command_line, run_plan
+
+    device = pick_device(wanted.device)
+    recipe, space = _stored(wanted) or _made(wanted, device)
+    out = wanted.out or Path("runs") / recipe.name
+    plan = Plan(recipe, space, wanted.storage, device, wanted.workers, out, command_line(wanted.storage))
+    plan.check()
+    if dry_run:
+        print_plan(plan, json_output)
+        return 0
+    return run_plan(plan, json_output)
+
+
+def choice_of(study: optuna.Study) -> Choice | None:
+    """Which triple of a measured grid is best; None for another study, or where base or noise are not known yet."""
+    from nas.choice import choose
+    from nas.measured_grid import ChoiceError, measured
+    from nas.study.storage import recipe_of, records
+
+    options = recipe_of(study).grid
+    if options is None:
+        return None
+    try:
+        return choose(measured(records(study)), target=options.target, band=options.band)
+    except ChoiceError:
+        return None
+
+
+def print_choice(choice: Choice) -> None:
+    """The candidates at each cost, and what was found."""
+    from nas.report.choice import candidates_table, sentences
+
+    for answer in choice.answers:
+        table = candidates_table(choice, answer)
+        console.show(console.as_rich(table, table.caption))
+    for sentence in sentences(choice):
+        console.result().print(sentence, soft_wrap=True, markup=False)
+
+
+def _stored(wanted: Wanted) -> tuple[Recipe, GridSpace] | None:
+    """The stored study of that name, where nothing but its name is given."""
+    from nas.study.grid_space import GridSpace
+    from nas.study.storage import open_storage, open_study, recipe_of, space_of, sqlite_path, study_names
+
+    if wanted.study is None or wanted.recipe or wanted.given or wanted.data:
+        return None
+    path = sqlite_path(wanted.storage)
+    if path is not None and not (path.exists() and path.stat().st_size):
+        return None
+    storage = open_storage(wanted.storage)
+    if wanted.study not in study_names(storage):
+        return None
+    study = open_study(storage, wanted.study)
+    space = space_of(study)
+    return (recipe_of(study), space) if isinstance(space, GridSpace) else None
+
+
+def _made(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
+    """The recipe with its grid settled, and the networks of that grid."""
+    from nas.cli.grid import closed_grid
+    from nas.cli.search import settle
+    from nas.recipe import load_recipe
+    from nas.study.grid_space import GridSpace
+
+    fallback = "default-gpu" if device.startswith("cuda") else "default-cpu"
+    recipe = load_recipe(wanted.recipe or fallback)
+    options = options_of(wanted.given, wanted.recipe)
+    found = closed_grid(
+        options.base,
+        wanted.storage,
+        options.target,
+        options.step,
+        options.tolerance,
+        options.constraint,
+        "{!r}:{!r}".format(*options.range),
+        options.pixels,
+        wanted.most,
+    )
+    name = wanted.study or (recipe.name if wanted.recipe else _name(options.base))
+    space = GridSpace.of(found, f"grid of {options.base}" if " " not in options.base else "grid")
+    given: dict[str, Any] = {
+        "name": name,
+        "space": space.name,
+        "grid": options.model_dump(mode="json"),
+        "trials": space.size,
+        "sampler": "random",  # never asked: the networks are a list
+        "baselines": list(space.marked),
+        "budget": None,
+        "limits": [],
+    }
+    if wanted.recipe is None:
+        question = "Which (α, β, γ) is best at equal FLOPs, and which at equal measured step time?"
+        given |= {"repeats": _REPEATS, "question": question}
+    if wanted.data is not None:
+        given["training"] = {**recipe.training.model_dump(mode="json"), "data": wanted.data}
+    return settle(recipe, given, space), space
+
+
+def _name(base: str) -> str:
+    return f"grid-{base}" if re.fullmatch(r"[A-Za-z0-9._-]{1,80}", base) else "grid"

@@ -1,0 +1,131 @@
+"""The answer of a measured grid as files: a page with figures, Markdown, tables."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from pathlib import Path
+
+from nas.choice import Answer, Choice
+from nas.measured_grid import BASE, PAPER, Measured
+from nas.report.choice import QUESTIONS, candidates_table, networks_table, sentences
+from nas.report.figures import Drawing
+from nas.report.papers.figure import Axis, Figure, Series
+from nas.report.papers.interactive import draw
+from nas.report.table import markdown, to_html, to_markdown
+from nas.report.write import WRITERS, ReportError, write_document
+
+_PAGE = "choice.html"
+METHOD = """\
+Candidates at a cost are the networks within the band around it. Inside the band costs still differ, so accuracies are
+moved to the target along one line: least squares of mean accuracy on log2 cost over all networks measured. The redraws
+draw every mean accuracy again from the seed deviation (pooled, so each is t distributed), every step time from its own
+noise, the line from a resample of the networks (the base always in it), and choose anew. A triple *may be best* when
+subset selection (Gupta 1965) cannot exclude it at 95 %, all comparisons together; the answer is *decided* when one is
+left, and leads as measured too. *Wins* is the share of redraws won, which is not the probability of being best: of
+many readings the luckiest stands too high."""
+
+
+def write_choice(choice: Choice, name: str, out: Path) -> Path:
+    """Write choice.html, choice.md and the tables into `out`; return the page. The same choice gives the same bytes.
+
+    Raises: ReportError where `out` cannot be written.
+    """
+    tables = [*(candidates_table(choice, answer) for answer in choice.answers), networks_table(choice)]
+    documents = {f"tables/{table.name}.{kind}": write(table) for table in tables for kind, write in WRITERS.items()}
+    documents["choice.md"] = f"# Which triple is best: {markdown(name)}\n\n{as_markdown(choice)}"
+    documents[_PAGE] = _page(choice, name)
+    try:
+        for file, content in documents.items():
+            write_document(out / file, content)
+    except OSError as error:
+        reason = f"{out}: the choice cannot be written: {error.strerror or error}"
+        raise ReportError(reason, "name another folder with --out") from None
+    return out / _PAGE
+
+
+def as_markdown(choice: Choice) -> str:
+    """The findings, the method and the tables as Markdown, without a title."""
+    tables = [*(candidates_table(choice, answer) for answer in choice.answers), networks_table(choice)]
+    parts = ["\n".join(f"- {markdown(sentence)}" for sentence in sentences(choice)), METHOD]
+    parts += [f"**{markdown(table.caption)}**\n\n{to_markdown(table).rstrip()}" for table in tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def figure(choice: Choice, answer: Answer) -> Drawing:
+    """Accuracy over one cost, with twice the standard error of each mean; the band, the line, the paper's triple."""
+    candidates = {one.measured.arch: one for one in answer.candidates}
+    groups: dict[str, list[Measured]] = {"cannot be excluded": [], "excluded": [], "outside the band": []}
+    marked: dict[str, list[Measured]] = {"the paper's triple": [], "the base": []}
+    for one in choice.networks:
+        if _cost(answer, one) is None:
+            continue
+        if one.mark in (PAPER, BASE):
+            marked["the paper's triple" if one.mark == PAPER else "the base"].append(one)
+        elif one.arch not in candidates:
+            groups["outside the band"].append(one)
+        else:
+            groups["cannot be excluded" if candidates[one.arch].contender else "excluded"].append(one)
+    styles = {"cannot be excluded": 1, "excluded": 4, "outside the band": 3, "the paper's triple": 0, "the base": 2}
+    drawn = {name: group for name, group in (groups | marked).items() if group}
+    series = tuple(_series(answer, name, group, styles[name]) for name, group in drawn.items())
+    caption = "Each mark is a network: its mean accuracy, ± twice its standard error. The line is the one along which "
+    caption += f"accuracies are moved; it spans the band of ± {answer.band:.0%} around the target."
+    x = Axis("FLOPs of one image", log=True) if answer.question == "flops" else Axis("step time (ms)", log=True)
+    drawing = draw(
+        Figure(
+            f"choice-{answer.question}", QUESTIONS[answer.question], caption, x, Axis("top-1 (%)"),
+            (*series, _line(answer)),
+        )
+    )  # fmt: skip
+    for trace, group in zip(drawing.figure.data, drawn.values(), strict=False):
+        errors = [2 * choice.noise.deviation / len(one.accuracies) ** 0.5 for one in group]
+        trace.error_y = {"type": "data", "array": errors, "thickness": 1, "width": 3}
+    return drawing
+
+
+def _series(answer: Answer, name: str, group: list[Measured], style: int) -> Series:
+    costs = tuple(_cost(answer, one) or 0.0 for one in group)
+    names = tuple(f"{one.name} {one.mark}".rstrip() for one in group)
+    return Series(name, "measured", costs, tuple(one.accuracy for one in group), names, line=False, style=style)
+
+
+def _line(answer: Answer) -> Series:
+    """Through the leader, over the band."""
+    scale = 1.0 if answer.question == "flops" else 1e3
+    ends = (1 - answer.band, 1 + answer.band)
+    costs = tuple(scale * answer.target * end for end in ends)
+    heights = tuple(answer.best.moved + answer.slope * math.log2(end) for end in ends)
+    return Series("the line, through the leader", "computed", costs, heights, ("", ""), style=1)
+
+
+def _cost(answer: Answer, one: Measured) -> float | None:
+    if answer.question == "flops":
+        return one.flops
+    return 1e3 * one.step_s if one.step_s else None
+
+
+def _page(choice: Choice, name: str) -> str:
+    from nas.report.page import fill, plots  # plotly is loaded only when a page is drawn
+
+    drawings = [figure(choice, answer) for answer in choice.answers]
+    findings = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in sentences(choice))
+    method = escape(METHOD.replace("*", ""))
+    sections = [
+        ("findings", "What was found", f'<div class="card"><ul class="findings">\n{findings}\n</ul></div>'),
+        ("costs", "Accuracy over cost", f'<div class="grid">{plots(drawings)}</div>'),
+        *(
+            (f"table-{answer.question}", QUESTIONS[answer.question], to_html(candidates_table(choice, answer), True))
+            for answer in choice.answers
+        ),
+        ("networks", "Every network", to_html(networks_table(choice), sortable=True)),
+        ("method", "How the answer is found", f"<p>{method}</p>"),
+    ]
+    return fill(
+        title=f"{name}: which triple is best – nas",
+        kind="measured grid",
+        name=name,
+        question="Which (α, β, γ) is best at equal FLOPs, and which at equal measured step time?",
+        sections=sections,
+        drawings=drawings,
+    )
