@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -183,8 +185,11 @@ def _members(
         return abs(int(products[place]) * ask.denominator - ask.numerator * whole)
 
     best = {network: min(places, key=lambda place: (distance(place), place)) for network, places in groups.items()}
+    stages = cache(lattice.stages)  # one tuple for all resolutions
     for network, place in sorted(best.items(), key=lambda item: item[1]):
-        arch, costs = lattice.network(*network)
+        depth, width, size = network
+        arch = dataclasses.replace(lattice.archs[width][size], stages=stages(depth, width))
+        costs = lattice.cost(*network)
         alpha, beta, gamma = (values[rung] for rung in place)
         triples = tuple((values[a], values[b], values[c]) for a, b, c in groups[network])
         real = costs.flops / spent.flops

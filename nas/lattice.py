@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from nas.arch import Architecture, ArchitectureError
+from nas.arch import Architecture, ArchitectureError, Stage
 from nas.cost import Cost, by_stage
 from nas.scaling import scale
 
@@ -71,16 +71,18 @@ class Lattice:
         """What is said of every network, said of every triple."""
         return networks[np.ix_(self.depth_of, self.width_of, self.pixels_of)]
 
-    def network(self, depth: int, width: int, size: int) -> tuple[Architecture, Cost]:
-        """The architecture and the cost of one distinct network."""
-        arch = self.archs[width][size]
-        stages = tuple(
+    def stages(self, depth: int, width: int) -> tuple[Stage, ...]:
+        """The stages of every network of this depth and width."""
+        shallow = self.archs[width][0].stages
+        return tuple(
             dataclasses.replace(stage, layers=int(layers))
-            for stage, layers in zip(arch.stages, self.layers[depth], strict=True)
+            for stage, layers in zip(shallow, self.layers[depth], strict=True)
         )
+
+    def cost(self, depth: int, width: int, size: int) -> Cost:
+        """The cost of one distinct network."""
         at = (depth, width, size)
-        spent = Cost(int(self.params[at]), int(self.flops[at]), int(self.activations[at]))
-        return dataclasses.replace(arch, stages=stages), spent
+        return Cost(int(self.params[at]), int(self.flops[at]), int(self.activations[at]))
 
 
 def _affine(arch: Architecture) -> tuple[tuple[int, tuple[int, ...]], ...]:
