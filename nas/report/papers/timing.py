@@ -77,8 +77,8 @@ def compare(name: str, title: str, pairs: tuple[Pair, ...], zoo: Zoo, note: str 
     columns = (
         Column("pair", "speed of ÷ speed of"),
         Column("published_on", "published on"),
-        Column("denominator_published", "second, published", "number"),
-        Column("numerator_published", "first, published", "number"),
+        Column("first_published", "first, published", "number"),
+        Column("second_published", "second, published", "number"),
         Column("measured_on", "measured on"),
         Column("conditions", "at (first; second)"),
     )
@@ -89,7 +89,7 @@ def _line(pair: Pair, device: Device | None) -> Line:
     cells = (
         text(pair.label),
         text(pair.device),
-        *map(published, pair.values),
+        *map(published, reversed(pair.values)),
         text(None if device is None else device.name),
         text(None if device is None else _conditions(pair, device)),
     )

@@ -84,8 +84,8 @@ def rules() -> Section:
     words = (
         "The paper scales the base by compound scaling with two changes: inference at most at 480 px, and more layers "
         "late (§3.3); neither coefficients nor stages are printed. Compound rule: V2-B0 with width and depth of V1-B4, "
-        "B5 and B7, at the released size. Staged rule: the same, one layer more in the base's stage 5 and a "
-        "seventh stage behind the last for M and L, the base's head, a stem as wide as the first stage, at most 480 px.",
+        "B5 and B7, at the released size. Staged rule: the same, one layer more in the base's stage 5 and "
+        "a seventh stage behind the last for M and L, the base's head, a stem as wide as its first stage, ≤ 480 px.",
     )
     return Section("staged", "V2-S, M and L from the base", words, tables=(table, _costs(shown)))
 
