@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 def short(notation: str) -> str:
-    """`m1k3x2-f4k3x4-…@380`: block, expansion, kernel and layers of each stage, and the resolution."""
-    from nas.arch import parse
+    """`m1k3x2-f4k3x4-…@380`: block, expansion, kernel and layers of each stage, and the resolution; a foreign network's
+    whole name."""
+    from nas.foreign import Foreign, read
 
-    arch = parse(notation)
+    arch = read(notation)
+    if isinstance(arch, Foreign):
+        return str(arch)
     stages = "-".join(f"{s.op.letter}{plain(s.expand)}k{s.kernel}x{s.layers}" for s in arch.stages)
     return f"{stages}@{arch.resolution}"
 

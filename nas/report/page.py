@@ -14,6 +14,7 @@ import yaml
 from plotly.offline import get_plotlyjs
 
 from nas.arch import ArchitectureError, parse
+from nas.foreign import is_foreign
 from nas.report import tables, words
 from nas.report.analysis import Analysis, Result, axis
 from nas.report.figures import Drawing, history, importances, pairs, panels
@@ -181,7 +182,8 @@ def _network(analysis: Analysis, result: Result) -> str:
     )
     command = tables.show_command(record)
     try:
-        stages = to_html(tables.stage_table(parse(record.arch)))
+        foreign = "<p>A foreign network: what is inside is not known here.</p>"
+        stages = foreign if is_foreign(record.arch) else to_html(tables.stage_table(parse(record.arch)))
     except ArchitectureError as error:
         stages = f"<p>{escape(str(error))}</p>"
     return (

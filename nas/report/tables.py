@@ -9,6 +9,7 @@ from typing import Any
 
 from nas.arch import Architecture
 from nas.cost import by_stage, cost
+from nas.foreign import is_foreign
 from nas.metric import METRICS, Metric, si
 from nas.record import Record
 from nas.report.analysis import Analysis, Result, axis
@@ -34,9 +35,10 @@ def unit(metric: Metric) -> str:
 
 
 def show_command(record: Record) -> str:
-    """The command that prints this network."""
+    """The command that prints this network, or measures a foreign one again."""
     reference = record.baseline if record.trial is None else f"{record.study}:{record.trial}"
-    return f"nas show {shlex.quote(reference or record.arch)}"
+    verb = "measure" if is_foreign(record.arch) else "show"  # what is inside a foreign network is not known
+    return f"nas {verb} {shlex.quote(reference or record.arch)}"
 
 
 def anchor(result: Result) -> str:

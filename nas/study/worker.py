@@ -23,8 +23,9 @@ Evaluate = Callable[[str, dict[str, Any], int], dict[str, Any]]
 def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     """Readings of one network as JSON: {metric: reading}.
 
-    `architecture`: the one-line notation, or `str` of a foreign network. `settings`: `measure` (metrics), `timing`, `training` (sections of the
-    recipe), `device`, `repeats` (each measured reading so often; the spread is then that between repeats).
+    `architecture`: the one-line notation, or `str` of a foreign network. `settings`: `measure` (metrics), `timing`,
+    `training` (sections of the recipe), `device`, `repeats` (each measured reading so often; the spread is then that
+    between repeats).
     """
     from nas.arch import Architecture
     from nas.foreign import read
