@@ -23,8 +23,8 @@ from nas.zoo.run import Run, folder_name
 TINY = "r32 s8 m1k3s1c8n1 h16 y10"
 SMALL = f"""
 sets:
-  full: {{networks: all, rounds: 2, resolution_scale: 1.0, train_batch: 2, infer_batch: 2, precision: fp32, time_cap: 0.05,
-         latency: all}}
+  full: {{networks: all, rounds: 2, resolution_scale: 1.0, train_batch: 2, infer_batch: 2, precision: fp32,
+         time_cap: 0.05, latency: all}}
   reduced: {{networks: pairs, rounds: 2, resolution_scale: 0.5, train_batch: auto, infer_batch: auto, precision: fp32,
             latency: marked, latency_threads: 1, time_cap: 0.05}}
 pairs:
