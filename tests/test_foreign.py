@@ -4,7 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -302,3 +302,59 @@ def test_accuracy_of_a_foreign_network_repeats() -> None:
     assert first.conditions["resolution"] == 16
     assert first.conditions["zero_init"] is False
     assert first.detail["trained"] == "torchvision:shufflenet_v2_x0_5@16y4"
+
+
+# Beside a search
+
+SPACE = """
+name: tiny
+resolution: 32
+stem: 8
+stages:
+  - {op: mbconv, kernel: [3, 5], stride: 2, channels: 8, layers: 1, expand: 1, se: 0}
+head: 16
+"""
+RECIPE = """
+name: beside
+space: tiny.yaml
+baselines: ["theirs:net@32"]
+baseline_repeats: 1
+trials: 1
+objectives: [latency_ms, params]
+measure: [latency_ms, top1_pct]
+timing: {batch: 1, time_cap: 0.05, tolerance: 0.5}
+training: {data: "fractals:7x20", resolution: 32, epochs: 1, batch: 16, width: 1.0}
+"""
+
+
+def test_a_foreign_baseline_stands_on_the_front_of_a_search(
+    here: Path, run_nas: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    (here / "tiny.yaml").write_text(SPACE)
+    (here / "study.yaml").write_text(RECIPE)
+    done = run_nas("search", "--recipe", "study.yaml", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    records = {record.baseline: record for record in read_records(here / "runs" / "beside" / "data" / "records.jsonl")}
+    theirs = records["theirs:net@32"]
+    assert theirs.state == "complete"
+    assert theirs.arch == "theirs:net@32y7"
+    assert theirs.value("params") == 303
+    assert {"flops", "activations", "latency_ms", "top1_pct"} <= set(theirs.readings)
+    page = (here / "runs" / "beside" / "report.html").read_text()
+    assert "A foreign network" in page
+    assert "nas measure theirs:net@32" in page
+
+
+def test_a_foreign_baseline_that_would_have_to_be_narrowed_is_refused_before_the_search(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "tiny.yaml").write_text(SPACE)
+    (here / "study.yaml").write_text(
+        RECIPE.replace("[latency_ms, params]", "[top1_pct, params]").replace("1.0", "0.25")
+    )
+    with pytest.raises(SystemExit) as end:
+        main(["search", "--recipe", "study.yaml", "--device", "cpu"])
+    assert end.value.code == 2
+    stderr = capsys.readouterr().err
+    assert "theirs:net@32: cannot be trained at width 0.25" in stderr
+    assert "set training.width: 1.0" in stderr
