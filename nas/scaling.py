@@ -37,11 +37,8 @@ def scale(  # noqa: PLR0913
         if type(unit) is not int or unit < 1:
             raise ArchitectureError(f"scale: {name}: expected a whole number of at least 1; got {unit!r}")
     wide = arch if width == 1 else _widened(arch, lambda count: round_channels(count * width, divisor, floor))
-    return dataclasses.replace(
-        wide,
-        stages=tuple(dataclasses.replace(stage, layers=_layers(stage.layers, depth)) for stage in wide.stages),
-        resolution=_side(arch.resolution, resolution, pixels),
-    )
+    deep = _deepened(wide, lambda layers: _layers(layers, depth))
+    return dataclasses.replace(deep, resolution=_side(arch.resolution, resolution, pixels))
 
 
 def compound(  # noqa: PLR0913
@@ -74,14 +71,17 @@ def one_dimension(arch: Architecture, dimension: Dimension, ratio: float) -> Arc
 def fast(arch: Architecture, ratio: float, *, emphasis: float = 0.8) -> Architecture:
     """`arch` with FLOPs × about `ratio` and activations × about ratio^(1 − emphasis/2): fast compound scaling, dWr.
 
-    d = s^((1−a)/2), w = s^(a/2), r = s^((1−a)/4) with a = `emphasis` on width (arXiv:2103.06877, §4): d·w²·r² = s, and
+    d = s^((1−a)/2), w = s^(a/2), r = s^((1−a)/4) with a = `emphasis` on width (arXiv:2103.06877): d·w²·r² = s, and
     the activations d·w·r² = s^(1 − a/2). a = 0.8 is the paper's choice (s^0.6); a = 1/3 is uniform scaling (s^(5/6)).
+    Rounded as the authors' code does (pycls, scaler.py): layers to the nearest, widths to 8 without V1's rule, pixels
+    to 4. Rounding a depth of 1.07 up would double every stage of one layer.
     """
     _positive(ratio=ratio)
     if not 0 <= emphasis <= 1:
         raise ArchitectureError(f"scale: emphasis: expected a number from 0 to 1; got {emphasis!r}")
     rest = 1 - emphasis
-    return scale(arch, depth=ratio ** (rest / 2), width=ratio ** (emphasis / 2), resolution=ratio ** (rest / 4))
+    wide = scale(arch, width=ratio ** (emphasis / 2), resolution=ratio ** (rest / 4), floor=None, pixels=4)
+    return _deepened(wide, lambda layers: max(1, round(layers * ratio ** (rest / 2))))
 
 
 def staged(  # noqa: PLR0913
@@ -259,6 +259,12 @@ def _widened(arch: Architecture, channels: Callable[[int], int]) -> Architecture
     stages = tuple(dataclasses.replace(stage, channels=channels(stage.channels)) for stage in arch.stages)
     head = channels(arch.head) if arch.head else 0
     return dataclasses.replace(arch, stem=channels(arch.stem), stages=stages, head=head)
+
+
+def _deepened(arch: Architecture, layers: Callable[[int], int]) -> Architecture:
+    """`arch` with the layers of its stages mapped."""
+    stages = tuple(dataclasses.replace(stage, layers=layers(stage.layers)) for stage in arch.stages)
+    return dataclasses.replace(arch, stages=stages)
 
 
 def _layers(layers: int, depth: float) -> int:

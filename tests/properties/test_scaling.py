@@ -79,8 +79,8 @@ def test_fast_scaling_costs_its_ratio_and_its_activations_what_it_says(
         math.log2(made.flops / base.flops / ratio),
         math.log2(made.activations / base.activations / ratio ** (1 - emphasis / 2)),
     )
-    assert -0.2 <= doublings[0] <= 0.9  # layers round up: a stage of one layer becomes two at once
-    assert -0.5 <= doublings[1] <= 0.9
+    assert -0.5 <= doublings[0] <= 0.45  # a stage of one or two layers rounds coarsely
+    assert -0.7 <= doublings[1] <= 0.4
 
 
 @given(shipped, st.floats(3, 10))
