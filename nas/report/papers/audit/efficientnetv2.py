@@ -124,7 +124,7 @@ def moving_statistics(published: Published) -> Finding:
         steps=tuple(steps),
         conclusion=(
             "They are the learnable scalars plus mean and variance of every batch-normalised channel, equal in every "
-            "digit. So the closed form counts the released networks; statistics are not learnable, and not counted here."
+            "digit. So the closed form counts the released networks; statistics are not learnable and stay out."
         ),
         holds=all(exact),
         sources=sources(readme),
@@ -134,16 +134,18 @@ def moving_statistics(published: Published) -> Finding:
 def rounding(published: Published) -> Finding:
     """V1's and V2's rounding of channels differ in V2-B3 only."""
     configs, readme = published("efficientnetv2/configs"), published("efficientnetv2/readme")
-    base, steps, apart = load_architecture("efficientnetv2-b0"), [], []
+    base, steps = load_architecture("efficientnetv2-b0"), []
+    apart, follow = [], []
     for name in ("b1", "b2", "b3"):
         row = one(configs, model=f"efficientnetv2-{name}")
         width, depth, size = float(row["width"]), float(row["depth"]), int(row["eval_px"])
         first, second = (_at(scale(base, width=width, depth=depth, floor=floor), size) for floor in (0.9, None))
         released = load_architecture(f"efficientnetv2-{name}")
         apart += [name] if first != second else []
+        follow += [name] if released == second else []
         steps.append(
             f"V2-{name.upper()} (× {width}, {depth}, {size} px): V1's rule {millions(first):.3f} M, "
-            f"{billions(first):.3f} B; V2's {millions(second):.3f} M, {billions(second):.3f} B; the released network is "
+            f"{billions(first):.3f} B; V2's {millions(second):.3f} M, {billions(second):.3f} B; the released one is "
             + ("both." if first == second == released else "V2's." if second == released else "neither.")
         )
     steps.append(
@@ -162,7 +164,7 @@ def rounding(published: Published) -> Finding:
             "The code of V2 rounds channels without V1's floor of 90 %. B1 and B2 are the same either way; B3's first "
             "stage has 16 channels instead of 24."
         ),
-        holds=apart == ["b3"] and three == _at(scale(base, width=1.2, depth=1.4, floor=None), 300),
+        holds=apart == ["b3"] and follow == ["b1", "b2", "b3"],
         sources=sources(some(configs, model="efficientnetv2-b3"), (said,)),
     )
 

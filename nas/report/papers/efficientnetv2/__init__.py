@@ -8,8 +8,8 @@ from nas.report.papers.paper import Inputs, Paper, Section
 from nas.report.papers.zoo import missing
 
 _FACTS = (
-    "table1", "table2", "table3", "table4", "table6", "table7", "table10", "table11",
-    "figure1a", "figure1b", "figure3", "figure5a", "figure5b", "figure5c", "configs", "readme",
+    "table1", "table2", "table3", "table4", "table6", "table7", "table8", "table10", "table11", "table12",
+    "figure1a", "figure1b", "figure3", "figure5a", "figure5b", "figure5c", "configs", "readme", "recipe",
 )  # fmt: skip
 
 
@@ -55,7 +55,8 @@ def paper(inputs: Inputs) -> Paper:
             figures.sizes(zoo),
         ),
         findings=audit.findings("efficientnetv2"),
-        facts=tuple(f"efficientnetv2/{name}" for name in _FACTS),
+        remarks=audit.READ["efficientnetv2"],
+        facts=(*(f"efficientnetv2/{name}" for name in _FACTS), "efficientnet/coefficients"),
         provenance=inputs.provenance,
         missing=missing(zoo),
     )
