@@ -1,11 +1,10 @@
-"""What `make gpu` runs: throughput of every shipped baseline on this machine's GPU, then a 40-trial search.
+"""What `make gpu` runs: the zoo on this machine's GPU (`nas measure --zoo`), then a 40-trial search.
 
     python benchmarks/gpu.py                   # at most nine minutes; the same command again goes on where it stopped
 
-Networks are measured at their published training sizes in bf16 autocast and channels-last, at the largest power of two
-of images that fits, up to 256. Each becomes one line of studies/zoo/<device>/records.jsonl as soon as it is done; the
-search's trials are exported beside it. Runs in any Python from 3.11 on that can import torch and the packages of
-pyproject.toml, installed or not.
+Each network becomes one line of studies/zoo/<device>/records.jsonl as soon as it is done; studies/zoo/zoo.yaml says
+which, and at which sizes. The search's trials are exported beside it. Runs in any Python from 3.11 on that can import
+torch and the packages of pyproject.toml, installed or not.
 """
 
 from __future__ import annotations
@@ -13,16 +12,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
@@ -41,27 +37,6 @@ NEEDED = (
     "sklearn",
 )
 
-# Sides in pixels at which the published networks were trained: arXiv:1905.11946 (V1 trains at its own resolution);
-# arXiv:2104.00298, the configurations of its code (V2: the last stage of progressive learning).
-TRAIN_SIZES = {
-    "efficientnet-b0": 224,
-    "efficientnet-b1": 240,
-    "efficientnet-b2": 260,
-    "efficientnet-b3": 300,
-    "efficientnet-b4": 380,
-    "efficientnet-b5": 456,
-    "efficientnet-b6": 528,
-    "efficientnet-b7": 600,
-    "efficientnetv2-b0": 192,
-    "efficientnetv2-b1": 192,
-    "efficientnetv2-b2": 208,
-    "efficientnetv2-b3": 240,
-    "efficientnetv2-s": 300,
-    "efficientnetv2-m": 384,
-    "efficientnetv2-l": 384,
-    "efficientnetv2-xl": 384,
-}
-MEASURED = ("train_images_per_s", "infer_images_per_s", "peak_memory_mib")
 REPORTING = 45.0  # seconds a search needs after its last trial: report, export
 
 
@@ -82,85 +57,20 @@ def missing() -> list[str]:
     return [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
-def slug(name: str) -> str:
-    """`NVIDIA H200` → `nvidia-h200`: a folder's name."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
 def measure_zoo(options: argparse.Namespace, folder: Path, budget: Budget) -> list[str]:
-    """Measure what records.jsonl lacks, cheapest first, while time is left. Returns the names still to do."""
-    from nas import cost, load_architecture
-    from nas.record import read_records, write_records
-
-    path = folder / "records.jsonl"
-    records = list(read_records(path)) if path.exists() else []
-    done = {record.baseline for record in records if record.state == "complete"}
-    sized = {
-        name: replace(load_architecture(name), resolution=max(32, round(TRAIN_SIZES[name] * options.scale)))
-        for name in options.names
-    }
-    todo = sorted((name for name in options.names if name not in done), key=lambda name: cost(sized[name]).flops)
-    slowest = 0.0
-    while todo and budget.left > max(slowest * 1.5, 3 * options.seconds):
-        name = todo.pop(0)
-        begin = time.monotonic()
-        record = measure_one(name, sized[name], options)
-        records = [kept for kept in records if kept.baseline != name] + [record]
-        write_records(path, records)
-        slowest = max(slowest, time.monotonic() - begin)
-        print(line(name, record.values, record.reason, time.monotonic() - begin), flush=True)
-    return todo
-
-
-def measure_one(name: str, arch: Any, options: argparse.Namespace) -> Any:
-    """The record of one baseline at the resolution of `arch`."""
-    from nas import cost
+    """Measure what records.jsonl lacks while time is left: `nas measure --zoo`. Returns the names still to do."""
+    from nas.cli.zoo import line
     from nas.environment import environment
-    from nas.meters import measure
-    from nas.recipe import Timing
-    from nas.record import Reading, Record
+    from nas.zoo import load_zoo, plans
+    from nas.zoo.run import FILE, Run
 
-    timing = Timing(
-        batch="auto",
-        largest_batch=options.largest_batch,
-        precision="bf16",
-        memory_format="channels_last",
-        tolerance=0.01,
-        time_cap=options.seconds,
-    )
-    started, begin, spent = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic(), cost(arch)
-    closed = {"tool": "closed form", "batch": 1, "resolution": arch.resolution}
-    readings = {
-        key: Reading(value, spread=0.0, conditions=closed)
-        for key, value in (("params", spent.params), ("flops", spent.flops), ("activations", spent.activations))
-    }
-    reason = ""
-    try:
-        readings |= measure(arch, MEASURED, timing, device=options.device, seed=0)
-    except Exception as error:  # one network that fails must not end the others
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    if not reason and (absent := [key for key in MEASURED if key not in readings]):
-        reason = f"not measurable here: {', '.join(absent)}"
-    return Record(
-        study="zoo",
-        trial=None,
-        state="complete" if any(key in readings for key in MEASURED) else "failed",
-        arch=str(arch),
-        id=arch.id,
-        readings=readings,
-        baseline=name,
-        reason=reason,
-        started=started,
-        seconds=round(time.monotonic() - begin, 2),
-        environment=environment(options.device),
-    )
-
-
-def line(name: str, values: dict[str, float], reason: str, seconds: float) -> str:
-    """One line of progress."""
-    train, infer = values.get("train_images_per_s"), values.get("infer_images_per_s")
-    said = f"train {train:,.0f}  infer {infer:,.0f} images/s" if train and infer else reason or "incomplete"
-    return f"{name:20} {said}  ({seconds:.0f} s)"
+    planned = plans(load_zoo(), options.set, time_cap=options.seconds, only=options.names)
+    run = Run(planned, folder / FILE, options.device, environment(options.device), max(0.0, budget.left))
+    for done in run.measure():
+        print(line(done), flush=True)
+    left = list(dict.fromkeys(job.plan.name for job in run.jobs))
+    print(f"zoo: {len(planned) - len(run.skipped) - len(left)} of {len(planned)} in {run.path}", flush=True)
+    return left
 
 
 def search_command(options: argparse.Namespace, folder: Path, seconds: float) -> list[str]:
@@ -211,10 +121,9 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--minutes", type=float, default=8.5, help="of this call; it is resumable")
-    parser.add_argument("--names", nargs="+", default=list(TRAIN_SIZES), choices=list(TRAIN_SIZES), metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=6.0, help="time cap of a reading")
-    parser.add_argument("--largest-batch", type=int, default=256)
-    parser.add_argument("--scale", type=float, default=1.0, help="of the training sizes; below 1 only to try it out")
+    parser.add_argument("--set", default="full", help="of the zoo (studies/zoo/zoo.yaml)")
+    parser.add_argument("--names", nargs="+", default=[], metavar="NAME", help="only these of the set")
+    parser.add_argument("--seconds", type=float, help="time cap of a reading, instead of the set's")
     parser.add_argument("--trials", type=int, default=40, help="of the search; 0 for none")
     parser.add_argument("--out", type=Path, default=ROOT / "studies" / "zoo")
     return parser.parse_args(words)
@@ -228,17 +137,15 @@ def main(words: Sequence[str] | None = None, run_search: Callable[..., int] = se
         print(f"this Python lacks {', '.join(absent)}: install them, or name a folder that has them in PYTHONPATH")
         return 2
     from nas.errors import NasError
-    from nas.meters import resolve_device
-    from nas.meters.conditions import device_name
+    from nas.zoo.run import folder_name
 
     try:
-        folder = options.out / slug(device_name(resolve_device(options.device)))
+        folder = options.out / folder_name(options.device)
         folder.mkdir(parents=True, exist_ok=True)
         todo = measure_zoo(options, folder, budget)
     except NasError as error:
         print(f"{error}\n{error.hint}")
         return 2
-    print(f"zoo: {len(options.names) - len(todo)} of {len(options.names)} in {folder / 'records.jsonl'}", flush=True)
     finished = not todo and (not options.trials or search_on(options, folder, budget, run_search))
     if not finished:
         print("time is up: the same command goes on from here")

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from nas.record import Reading, read_records
-from nas.space import baselines
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "gpu.py"
 
@@ -29,55 +28,42 @@ def gpu() -> ModuleType:
 
 
 def words(tmp_path: Path, *more: str) -> list[str]:
-    tiny = ["--device", "cpu", "--names", "efficientnet-b0", "efficientnetv2-b0", "--scale", "0.15"]
-    return [*tiny, "--seconds", "0.1", "--largest-batch", "4", "--out", str(tmp_path), *more]
+    two = ["--device", "cpu", "--set", "reduced", "--names", "efficientnetv2-b0", "efficientnetv2-b1"]
+    return [*two, "--seconds", "0.1", "--out", str(tmp_path), *more]
 
 
 def fake_measure(calls: list[str]) -> Any:
-    def measure(arch: Any, what: Any, timing: Any, *, device: str, seed: int) -> dict[str, Reading]:
+    def measure(arch: Any, what: Any, timing: Any, *, device: str, seed: int = 0) -> dict[str, Reading]:
         calls.append(str(arch))
-        return {key: Reading(1.0, 0.1) for key in what}
+        return {key: Reading(1.0, 0.1, conditions={"batch": 1}) for key in what}
 
     return measure
 
 
-def test_every_shipped_baseline_has_a_training_size(gpu: ModuleType) -> None:
-    assert set(gpu.TRAIN_SIZES) == set(baselines())
-
-
-def test_measures_baselines_for_real(gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert gpu.main(words(tmp_path, "--trials", "0")) == 0
-    (path,) = tmp_path.glob("*/records.jsonl")
-    records = {record.baseline: record for record in read_records(path)}
-    assert set(records) == {"efficientnet-b0", "efficientnetv2-b0"}
-    for name, record in records.items():
-        assert record.state == "complete"
-        assert record.arch.startswith(f"r{max(32, round(0.15 * gpu.TRAIN_SIZES[name]))} ")
-        assert record.value("train_images_per_s")
-        assert record.value("infer_images_per_s")
-        assert record.value("params")
-        conditions = record.readings["train_images_per_s"].conditions
-        assert (conditions["precision"], conditions["memory_format"]) == ("bf16", "channels_last")
-        assert conditions["batch"] <= 4
-    assert "2 of 2" in capsys.readouterr().out
-
-
-def test_resumes_without_measuring_twice(gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measures_the_zoo_and_resumes_without_measuring_twice(
+    gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     calls: list[str] = []
-    monkeypatch.setattr("nas.meters.measure", fake_measure(calls))
-    first = words(tmp_path, "--trials", "0", "--names", "efficientnet-b0")
+    monkeypatch.setattr("nas.zoo.run.measure", fake_measure(calls))
+    first = words(tmp_path, "--trials", "0", "--names", "efficientnetv2-b0")
     assert gpu.main(first) == 0
+    once = len(calls)
+    assert once
+    (path,) = tmp_path.glob("*/records.jsonl")
+    (record,) = read_records(path)
+    assert (record.baseline, record.state, record.value("train_images_per_s")) == ("efficientnetv2-b0", "complete", 1.0)
+    assert "1 of 1" in capsys.readouterr().out
     assert gpu.main(first) == 0
-    assert len(calls) == 1
+    assert len(calls) == once
     assert gpu.main(words(tmp_path, "--trials", "0")) == 0
-    assert len(calls) == 2
+    assert len(calls) == 2 * once
 
 
 def test_stops_in_time_and_says_how_to_go_on(
     gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls: list[str] = []
-    monkeypatch.setattr("nas.meters.measure", fake_measure(calls))
+    monkeypatch.setattr("nas.zoo.run.measure", fake_measure(calls))
     assert gpu.main(words(tmp_path, "--minutes", "0")) == 3
     assert not calls
     assert "same command" in capsys.readouterr().out
@@ -89,22 +75,20 @@ def test_a_network_that_fails_is_recorded_and_tried_again(
     def broken(*_: Any, **__: Any) -> dict[str, Reading]:
         raise RuntimeError("CUDA error: launch failed\nmore")
 
-    monkeypatch.setattr("nas.meters.measure", broken)
+    monkeypatch.setattr("nas.zoo.run.measure", broken)
     assert gpu.main(words(tmp_path, "--trials", "0")) == 0
     (path,) = tmp_path.glob("*/records.jsonl")
     assert {record.state for record in read_records(path)} == {"failed"}
-    assert {record.reason for record in read_records(path)} == {"RuntimeError: CUDA error: launch failed"}
-    calls: list[str] = []
-    monkeypatch.setattr("nas.meters.measure", fake_measure(calls))
+    assert all("RuntimeError: CUDA error: launch failed" in record.reason for record in read_records(path))
+    monkeypatch.setattr("nas.zoo.run.measure", fake_measure([]))
     gpu.main(words(tmp_path, "--trials", "0"))
-    assert len(calls) == 2
     assert [record.state for record in read_records(path)] == ["complete", "complete"]
 
 
 def test_the_search_comes_after_the_zoo_and_asks_for_the_rest_of_the_time(
     gpu: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nas.meters.measure", fake_measure([]))
+    monkeypatch.setattr("nas.zoo.run.measure", fake_measure([]))
     asked: list[float] = []
 
     def search(options: Any, folder: Path, budget: Any) -> int:
@@ -150,8 +134,3 @@ def test_missing_packages_are_named(
 def test_a_missing_gpu_is_one_line(gpu: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gpu.main([*words(tmp_path), "--device", "cuda:99"]) == 2
     assert "GPU" in capsys.readouterr().out
-
-
-def test_folders_are_named_by_the_device(gpu: ModuleType) -> None:
-    assert gpu.slug("NVIDIA H200") == "nvidia-h200"
-    assert gpu.slug("NVIDIA A100-SXM4-80GB") == "nvidia-a100-sxm4-80gb"

@@ -105,7 +105,7 @@ class Run:
     def measure(self) -> Iterator[Done]:
         """Measure job after job while the budget lasts; every record is on the disk before the next begins."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        began, slowest, total = time.monotonic(), 0.0, len(self.jobs)
+        began, slowest, total, number = time.monotonic(), 0.0, len(self.jobs), 0
         while self.jobs:
             job, spent = self.jobs[0], time.monotonic() - began
             if self.budget is not None and spent and spent + slowest > self.budget:
@@ -115,8 +115,9 @@ class Run:
             self.records[record.baseline] = merged(self.records.get(record.baseline), record)
             self.anew.pop(record.baseline, None)
             write_records(self.path, self.records.values())
-            self.jobs.pop(0)
-            seconds, spent, number = time.monotonic() - start, time.monotonic() - began, total - len(self.jobs)
+            failed = record.state == "failed"  # its other rounds would fail like it; the next run tries again
+            self.jobs = [other for other in self.jobs[1:] if not (failed and other.plan.name == job.plan.name)]
+            seconds, spent, number = time.monotonic() - start, time.monotonic() - began, number + 1
             slowest, left = max(slowest, seconds), spent / number * len(self.jobs)
             if self.budget is not None:
                 left = min(left, max(0.0, self.budget - spent))
