@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import sys
 import warnings
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from nas import nets
 from nas.arch import parse
+from nas.foreign import Foreign
 from nas.meters import COUNTS, METERS, Bench, measure
 from nas.metric import METRICS
 from nas.recipe import Timing
@@ -124,3 +126,15 @@ def test_every_setting_runs_and_is_stated(memory_format: str, precision: str) ->
         assert said["batch"] == (1 if key == "latency_ms" else 2)
         assert said["torch"] == torch.__version__
         assert said["threads"] == torch.get_num_threads()
+
+
+def test_a_foreign_network_is_measured_and_leaves_the_process_as_found() -> None:
+    torch_state, path, fused = torch.get_rng_state(), list(sys.path), torch.backends.mha.get_fastpath_enabled()
+    timing = Timing(batch=2, time_cap=0.05, tolerance=0.5, resolution_scale=0.5)
+    readings = measure(Foreign("torchvision:squeezenet1_1", 64), list(METERS), timing, device="cpu")
+    assert list(readings) == list(METERS)
+    assert readings["flops"].conditions["resolution"] == 64
+    assert readings["latency_ms"].conditions["resolution"] == 32
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert sys.path == path
+    assert torch.backends.mha.get_fastpath_enabled() == fused
