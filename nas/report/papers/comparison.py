@@ -61,7 +61,7 @@ class Check:
             noise = f" ± {self.spread:.{digits}f}" if self.spread else ""
             ours = Cell(f"{self.regenerated:,.{digits}f}{noise}", _round(self.regenerated), _round(self.spread))
         change = self.difference_pct
-        difference = Cell("–") if change is None else Cell(f"{change:+.1f}".replace("-", "−"), _round(change))
+        difference = Cell("–") if change is None else Cell(_signed(change), _round(change))
         return printed, ours, difference
 
 
@@ -160,6 +160,11 @@ def _columns(quantity: Quantity, noisy: bool) -> list[Column]:
         Column(f"{key}_difference_pct", "Δ %", "number"),
         Column(f"{key}_verdict", "verdict"),
     ]
+
+
+def _signed(change: float) -> str:
+    """+1.2, −0.4; 0.0 where it rounds to nothing."""
+    return f"{change:+.1f}".replace("-", "−") if abs(change) >= 0.05 else "0.0"
 
 
 def _letter(place: int) -> str:

@@ -25,7 +25,7 @@ def draw(figure: Figure) -> Drawing:
         margin={"l": 8, "r": 12, "t": 12, "b": 8},
         autosize=True,
     )
-    return Drawing(figure.name, figure.title, figure.caption, plot)
+    return Drawing(f"plot-{figure.name}", figure.title, figure.caption, plot)
 
 
 def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> Any:

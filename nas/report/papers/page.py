@@ -55,7 +55,7 @@ def _section(section: Section) -> str:
     parts = [_paragraphs(section.text)]
     parts += [_comparison(comparison) for comparison in section.comparisons]
     for table in section.tables:
-        parts += [f'<h3 class="table" id="{escape(table.name)}">{escape(table.caption)}</h3>', to_html(table)]
+        parts += [f'<h3 class="table" id="table-{escape(table.name)}">{escape(table.caption)}</h3>', to_html(table)]
     if section.figures:
         parts.append(f'<div class="grid">{plots(map(draw, section.figures))}</div>')
         parts.append(f'<p class="caption">{", ".join(map(_links, section.figures))}</p>')
@@ -71,7 +71,7 @@ def _links(figure: Figure) -> str:
 def _comparison(comparison: Comparison) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in comparison.notes)
     return (
-        f'<h3 class="table" id="{escape(comparison.name)}">{escape(comparison.title)}</h3>\n'
+        f'<h3 class="table" id="table-{escape(comparison.name)}">{escape(comparison.title)}</h3>\n'
         f"{to_html(comparison.table())}"
         + (f'\n<ul class="notes">{notes}</ul>' if notes else "")
         + (f'\n<p class="caption">{escape(comparison.note)}</p>' if comparison.note else "")

@@ -44,7 +44,7 @@ def _differing(paper: Paper) -> Table:
     rows = []
     for comparison, row, quantity, check, judgement in paper.judged():
         if judgement.verdict is Verdict.DIFFERS and check.regenerated is not None:
-            where = Cell(f"{comparison.short}, {row}: {quantity.label}", link=comparison.name)
+            where = Cell(f"{comparison.short}, {row}: {quantity.label}", link=f"table-{comparison.name}")
             rows.append((where, *check.cells, text(judgement.reason)))
     return Table("differs", "Every number that differs", columns, tuple(rows))
 

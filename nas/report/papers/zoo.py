@@ -11,8 +11,8 @@ from pathlib import Path
 from nas.record import Reading, Record, read_records
 
 COUNTS = "counts"
-HOW_COUNTED = "not counted here: run `nas measure --zoo --what params,flops,activations`"
-HOW_MEASURED = "not measured here: run `nas measure --zoo`"
+HOW_COUNTED = "not counted here (nas measure --zoo --what params,flops,activations counts it)"
+HOW_MEASURED = "not measured here (nas measure --zoo measures it)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ def missing(zoo: Zoo) -> tuple[str, ...]:
     """What the zoo lacks and the commands that measure it, a sentence each."""
     found = []
     if not zoo.counts.records:
-        found.append(f"Networks that nas has no notation for are {HOW_COUNTED}.")
+        how = "nas measure --zoo --what params,flops,activations"
+        found.append(f"Networks that nas has no notation for are not counted here: run {how}.")
     if not zoo.devices:
-        found.append(f"Times and throughputs are {HOW_MEASURED}.")
+        found.append("Times and throughputs are not measured here: run nas measure --zoo.")
     return tuple(found)

@@ -49,7 +49,13 @@ def architecture() -> Section:
             Check(fact["channels"], channels),
             Check(fact["layers"], layers),
         )
-        cells = (text(fact["stage"]), text(fact["operator"]), text(name), text(row.cost.params), text(row.cost.flops))
+        cells = (
+            text(f"stage {fact['stage']}"),
+            text(fact["operator"]),
+            text(name),
+            text(row.cost.params),
+            text(row.cost.flops),
+        )
         lines.append(Line(cells, checks, fact["source"]))
     comparison = Comparison("table1", "Table 1: EfficientNet-B0", _COLUMNS, _QUANTITIES, tuple(lines))
     return Section("architecture", "Table 1: the B0 network", comparisons=(comparison,))

@@ -106,9 +106,10 @@ def _ratio(row: Fact, first: Fact, key: str, ours: Check, zoo: Zoo) -> Check:
     base = regenerate(network(first["model"]), key, first[column], unit, zoo)
     assert base.regenerated is not None, "nas ships every EfficientNet"
     rounded = number(row[column]) / number(first[column])
-    reason = f"the paper divides its rounded numbers: {row[column]} / {first[column]} = {rounded:.2f}"
-    if judge(printed, rounded).verdict is Verdict.DIFFERS:
-        reason = f"nor do the printed numbers give it: {row[column]} / {first[column]} = {rounded:.2f}"
+    division = f"{row[column]} / {first[column]} = {rounded:.2f}"
+    reason = f"the printed, rounded numbers do not give it either: {division}"
+    if judge(printed, rounded).verdict is Verdict.REPRODUCED:
+        reason = f"the paper's rounded numbers give it: {division}"
     if exact is not None and exact.verdict is Verdict.DIFFERS:
         reason = f"the {'params' if key == 'params' else 'FLOPs'} in this row differ"
     return Check(printed, ours.regenerated / base.regenerated, reason)

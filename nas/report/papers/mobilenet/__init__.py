@@ -19,9 +19,9 @@ def paper(inputs: Inputs) -> Paper:
         name="mobilenet",
         title="MobileNets, and MobileNetV2",
         citation=(
-            "Andrew G. Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile Vision "
-            "Applications, arXiv:1704.04861v1; Mark Sandler et al., MobileNetV2: Inverted Residuals and Linear Bottlenecks, "
-            "arXiv:1801.04381v4; and the tables of the official checkpoints"
+            "Andrew G. Howard et al., MobileNets: Efficient Convolutional Neural Networks for Mobile "
+            "Vision Applications, arXiv:1704.04861v1; Mark Sandler et al., MobileNetV2: Inverted Residuals and Linear "
+            "Bottlenecks, arXiv:1801.04381v4; and the tables of the official checkpoints"
         ),
         sections=(
             multipliers.first(inputs),

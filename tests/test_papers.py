@@ -1,0 +1,302 @@
+"""Paper reports: printed numbers keep their digits, verdicts hold at their edges, comparisons say why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from nas.cli import main
+from nas.record import Reading, Record, write_records
+from nas.report.papers import PAPERS, Inputs, Paper, make_paper
+from nas.report.papers.comparison import Check, Comparison, Line, Quantity
+from nas.report.papers.facts import FactError, facts, number
+from nas.report.papers.figure import Axis, Figure, Series, to_csv
+from nas.report.papers.verdict import Verdict, judge
+from nas.report.papers.write import check_paper, documents, write_paper
+from nas.report.papers.zoo import Zoo, load_own, load_zoo
+from nas.report.table import Column, text
+from nas.resources import shipped
+from tests.conftest import ROOT
+
+EVERY = tuple(path.relative_to(shipped("reports/published")) for path in shipped("reports/published").glob("*/*.csv"))
+
+
+@pytest.fixture(scope="module")
+def papers() -> dict[str, Paper]:
+    inputs = Inputs(load_zoo(shipped("studies") / "zoo"), Zoo())
+    return {name: make_paper(name, inputs) for name in ("efficientnet", "mobilenet")}
+
+
+@pytest.mark.parametrize(
+    ("printed", "regenerated", "verdict"),
+    [
+        ("5.3", 5.288548, "reproduced"),
+        ("5.3", 5.25, "reproduced"),  # a tie may go either way
+        ("5.3", 5.35, "reproduced"),
+        ("5.3", 5.3501, "rounded"),
+        ("5.3", 5.4, "rounded"),  # a whole unit away
+        ("5.3", 5.4001, "differs"),
+        ("5.3", 5.1999, "differs"),
+        ("59", 59.99, "rounded"),  # digits cut off
+        ("59", 60.01, "differs"),
+        ("0.70", 0.687, "rounded"),  # the zero is no digit, and 1.9 % is near
+        ("0.70", 0.66, "differs"),  # rounds to 0.7, but 5.7 % away
+        ("15300", 15347.0, "rounded"),
+        ("15300", 15470.0, "differs"),
+        ("1.0", 0.994, "reproduced"),
+        ("1,930", 1930.4, "reproduced"),
+        ("6.1x", 6.1, "reproduced"),
+        ("0", 0.0, "reproduced"),
+    ],
+)
+def test_a_verdict_at_its_edges(printed: str, regenerated: float, verdict: str) -> None:
+    assert judge(printed, regenerated, "why").verdict.value == verdict
+
+
+def test_only_what_differs_or_is_absent_needs_a_reason_and_noise_widens_every_bound() -> None:
+    assert str(judge("5.3", 5.3, "why")) == "reproduced"
+    assert str(judge("5.3", 6.0, "why")) == "differs: why"
+    assert str(judge("5.3", None, "why")) == "not measurable here: why"
+    assert judge("5.3", 5.6).verdict is Verdict.DIFFERS
+    assert judge("5.3", 5.6, spread=0.3).verdict is Verdict.REPRODUCED
+
+
+@pytest.mark.parametrize("path", EVERY, ids=str)
+def test_every_file_of_published_facts_reads_and_names_its_sources(path: Path) -> None:
+    rows = facts(str(path.with_suffix("")))
+    assert rows
+    assert all(row["source"].startswith(("arXiv:", "ICML", "github.com/", "derived")) for row in rows), path
+
+
+def test_a_fact_keeps_its_digits_and_an_unknown_file_is_one_line() -> None:
+    b1 = next(row for row in facts("efficientnet/table2") if row["model"] == "EfficientNet-B1")
+    assert b1["flops_b"] == "0.70"
+    assert number("1,930") == 1930
+    with pytest.raises(FactError, match=r"table22\.csv: no such file") as caught:
+        facts("efficientnet/table22")
+    assert "efficientnet/table2" in caught.value.hint
+
+
+def _comparison(*checks: Check) -> Comparison:
+    lines = tuple(Line((text(f"row {place}"),), (check,), "arXiv:0") for place, check in enumerate(checks))
+    return Comparison("t", "Table 9: a test", (Column("model", "model"),), (Quantity("m", "params (M)"),), lines)
+
+
+def test_a_comparison_shows_published_regenerated_difference_and_verdict_and_says_each_reason_once() -> None:
+    table = _comparison(Check("5.3", 5.0, "so"), Check("5.3", 4.0, "so"), Check("5.3", None, "not"), Check())
+    first, second, third, last = table.table().rows
+    assert [cell.text for cell in first] == ["row 0", "5.3", "5.000", "−5.7", "differs (a)"]
+    assert second[4].text == "differs (a)"
+    assert second[4].raw == "differs: so"
+    assert [cell.text for cell in third][2:] == ["–", "–", "not measurable here (b)"]
+    assert [cell.text for cell in last][1:] == ["–", "–", "–", "–"]
+    assert table.notes == ("(a) so", "(b) not")
+    assert len(list(table.judged())) == 3  # where the paper prints nothing there is nothing to judge
+    assert table.table(sourced=True).rows[0][-1].text == "arXiv:0"
+    assert len(table.narrow()[0].rows) == 3  # nor is an empty row worth paper
+
+
+def test_no_number_that_differs_goes_without_a_reason(papers: dict[str, Paper]) -> None:
+    for paper in papers.values():
+        for comparison, row, quantity, _, judgement in paper.judged():
+            if judgement.verdict in (Verdict.DIFFERS, Verdict.UNMEASURED):
+                assert judgement.reason, (paper.name, comparison.name, row, quantity.key)
+
+
+def _cell(paper: Paper, table: str, row: str, key: str) -> tuple[Check, Verdict]:
+    for comparison, name, quantity, check, judgement in paper.judged():
+        if (comparison.name, name, quantity.key) == (table, row, key):
+            return check, judgement.verdict
+    raise AssertionError((table, row, key))
+
+
+def test_efficientnet_says_what_follows_and_what_does_not(papers: dict[str, Paper]) -> None:
+    paper = papers["efficientnet"]
+    assert _cell(paper, "table2", "EfficientNet-B7", "params_m")[1] is Verdict.REPRODUCED
+    assert _cell(paper, "table2", "EfficientNet-B1", "flops_b")[1] is Verdict.ROUNDED
+    assert _cell(paper, "table2", "EfficientNet-B4", "flops_b")[1] is Verdict.DIFFERS
+    assert _cell(paper, "table7", "compound", "flops_b")[1] is Verdict.REPRODUCED
+    depth, verdict = _cell(paper, "table7", "depth", "flops_b")
+    assert verdict is Verdict.DIFFERS
+    assert depth.regenerated == pytest.approx(1.5751, abs=1e-4)
+    assert "1.8497" in depth.reason  # Figure 3's point, whose network is not B0
+    wide, _ = _cell(paper, "table3", "Scale ResNet-50 by width (w=2)", "flops_b")
+    assert "exchanged" in wide.reason
+
+
+def test_the_multiplier_grids_are_whole_and_every_printed_cost_is_explained(papers: dict[str, Paper]) -> None:
+    tables = {comparison.name: comparison for comparison in papers["mobilenet"].comparisons}
+    assert len(tables["mobilenet-grid"].lines) == 16
+    assert len(tables["mobilenetv2-grid"].lines) == 6 * 5
+    wrong = [
+        (row, check.reason)
+        for row, quantity, check, judgement in tables["mobilenet-grid"].judged()
+        if quantity.key == "mult_adds_m" and judgement.verdict is Verdict.DIFFERS
+    ]
+    assert [row for row, reason in wrong if "first convolution" in reason] == [
+        f"0.75 at {px} px" for px in (224, 192, 160, 128)
+    ]
+    assert [row for row, reason in wrong if "misprint" in reason] == ["0.25 at 192 px"]
+    second = [
+        judgement.verdict
+        for _, quantity, _, judgement in tables["mobilenetv2-grid"].judged()
+        if quantity.key == "mult_adds_m"
+    ]
+    assert Verdict.DIFFERS not in second
+
+
+FIGURE = Figure(
+    "f", "A <figure>", "caption", Axis("FLOPs (B)", log=True), Axis("top-1 %"),
+    (
+        Series("published", "published", (0.4, 1.0, 4.2), (76.0, 79.0, 82.6), ("B0", "B2", "B4")),
+        Series("computed", "computed", (0.386, 0.994, 4.394), (76.0, 79.0, 82.6), ("B0", "B2", "B4")),
+    ),
+)  # fmt: skip
+
+
+def test_a_figure_is_drawn_twice_from_one_description_and_always_the_same() -> None:
+    from nas.report.papers.interactive import draw
+    from nas.report.papers.static import to_png, to_svg
+
+    svg = to_svg(FIGURE)
+    assert svg == to_svg(FIGURE)
+    ElementTree.fromstring(svg)
+    assert "A &lt;figure&gt;" in svg
+    assert "FLOPs (B)" in svg
+    assert to_png(FIGURE) == to_png(FIGURE)
+    plot = draw(FIGURE).figure
+    assert list(plot.data[1].x) == [0.386, 0.994, 4.394]
+    assert plot.data[0].marker.symbol.endswith("-open")  # published marks are hollow
+    assert plot.data[0].marker.symbol != plot.data[1].marker.symbol + "-open"  # a second sign beside the colour
+    assert to_csv(FIGURE).splitlines()[1] == "published,published,B0,0.4,76"
+
+
+def test_a_report_is_written_whole_checked_and_found_out_when_altered(papers: dict[str, Paper], tmp_path: Path) -> None:
+    paper = papers["mobilenet"]
+    formats = ("md", "csv", "tex")
+    assert write_paper(paper, tmp_path / "out", formats) == tmp_path / "out" / "README.md"
+    assert check_paper(paper, tmp_path / "out", formats) == ()
+    listed = json.loads((tmp_path / "out" / "provenance.json").read_text())["files"]
+    found = [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert sorted(found) == listed
+    table = tmp_path / "out" / "tables" / "mobilenet-grid.csv"
+    table.write_text(table.read_text().replace("569", "570", 1))
+    (tmp_path / "out" / "figures" / "mobilenet-grid.svg").unlink()
+    assert check_paper(paper, tmp_path / "out", formats) == ("figures/mobilenet-grid.svg", "tables/mobilenet-grid.csv")
+
+
+def test_latex_holds_one_narrow_table_for_every_quantity(papers: dict[str, Paper]) -> None:
+    tex = documents(papers["efficientnet"], ("tex",))["tables/table2.tex"]
+    assert isinstance(tex, str)
+    assert tex.count(r"\begin{tabular}") == tex.count(r"\end{table}") == 4
+    assert r"\toprule" in tex
+    assert all(line.count("&") <= 6 for line in tex.splitlines())
+
+
+def _record(name: str, **readings: Reading) -> Record:
+    return Record("zoo", None, "complete", name, name, readings, name)
+
+
+def test_times_are_ratios_within_one_device_with_their_noise(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    said = {"batch": 1, "resolution": 240, "precision": "fp32"}
+    write_records(
+        tmp_path / "here" / "records.jsonl",
+        [
+            _record("resnet-152", latency_ms=Reading(60.0, 3.0, conditions=said)),
+            _record("efficientnet-b1", latency_ms=Reading(10.0, 0.5, conditions=said)),
+        ],
+    )
+    paper = make_paper("efficientnet", Inputs(load_zoo(tmp_path), Zoo()))
+    check, verdict = _cell_of(paper, "table4", "5.7")
+    assert check.regenerated == pytest.approx(6.0)
+    assert check.spread == pytest.approx(6 * (2 * 0.05**2) ** 0.5)
+    assert verdict is Verdict.REPRODUCED  # 5.7 lies within the noise
+    assert not any("Times" in sentence for sentence in paper.missing)
+
+
+def _cell_of(paper: Paper, table: str, printed: str) -> tuple[Check, Verdict]:
+    for comparison, _, _, check, judgement in paper.judged():
+        if comparison.name == table and check.printed == printed:
+            return check, judgement.verdict
+    raise AssertionError((table, printed))
+
+
+def test_own_records_stand_beside_the_published_accuracies(tmp_path: Path) -> None:
+    own = tmp_path / "mine.jsonl"
+    write_records(own, [_record("efficientnet-b0", top1_pct=Reading(61.5, 0.4))])
+    paper = make_paper("efficientnet", Inputs(Zoo(), load_own([own])))
+    table = next(one for one in paper.comparisons if one.name == "table2").table()
+    place = [column.label for column in table.columns].index("top-1 %, measured in mine")
+    assert [row[place].text for row in table.rows if row[0].text == "EfficientNet-B0"] == ["61.5 ± 0.4"]
+    assert {row[place].text for row in table.rows[1:]} == {"–"}
+    assert len(paper.missing) == 2  # neither counts nor times: the report says how to make both
+
+
+def _run(words: list[str], capsys: Any) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    said = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, said.out, said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "hint"),
+    [
+        (["efficientnet", "--records", "none.jsonl"], "none.jsonl: no such file", "nas measure"),
+        (["efficientnet", "--zoo", "nowhere"], "nowhere: no such folder", "nas measure --zoo"),
+        (["efficientnet", "--format", "htm"], "unknown format 'htm'", "html"),
+        (["efficientnet", "--check", "--out", "gone"], "no such folder to check", "nas report efficientnet"),
+        (["efficientnetv3", "--check"], "--check is for a paper's report", "efficientnetv2"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_hint(
+    words: list[str], wrong: str, hint: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = _run(["report", *words], capsys)
+    assert code == 2
+    assert wrong in err.splitlines()[-2]
+    assert hint in err.splitlines()[-1]
+
+
+def test_the_command_writes_and_its_check_exits_5(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["report", "mobilenet", "--out", "out", "--format", "csv"]
+    code, out, _ = _run(words, capsys)
+    assert (code, out.splitlines()[0].startswith("report out/")) == (0, True)
+    assert _run([*words, "--check"], capsys)[0] == 0
+    (tmp_path / "out" / "tables" / "mobilenet-grid.csv").write_text("")
+    code, out, err = _run([*words, "--check"], capsys)
+    assert (code, out) == (5, "tables/mobilenet-grid.csv\n")
+    assert "1 file is not what would be written now" in err
+
+
+def test_a_papers_name_is_the_papers_unless_a_storage_is_given(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = _run(["report", "efficientnet", "--storage", "sqlite:///none.db"], capsys)
+    assert code == 2
+    assert "none.db" in err
+
+
+@pytest.mark.parametrize("name", sorted(PAPERS))
+def test_the_committed_report_is_what_would_be_written_now(name: str) -> None:
+    """Byte for byte, but for the page and the PNGs, which are not committed; SVGs only under the matplotlib that drew
+    them, their points always."""
+    from nas.report.papers.static import VERSION
+
+    folder = ROOT / "reports" / name
+    if not folder.is_dir():
+        pytest.fail(f"reports/{name} is missing: nas report {name} --out reports/{name}")
+    paper = make_paper(name, Inputs(load_zoo(ROOT / "studies" / "zoo"), Zoo()))
+    drawn = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["drawn_by"]
+    elsewhere = (".png", "report.html") if drawn == f"matplotlib {VERSION}" else (".png", "report.html", ".svg", "provenance.json")
+    wrong = [file for file in check_paper(paper, folder) if not file.endswith(elsewhere)]
+    assert not wrong, f"nas report {name} --out reports/{name}"
