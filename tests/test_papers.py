@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -252,7 +254,7 @@ def _run(words: list[str], capsys: Any) -> tuple[int, str, str]:
         (["efficientnet", "--zoo", "nowhere"], "nowhere: no such folder", "nas measure --zoo"),
         (["efficientnet", "--format", "htm"], "unknown format 'htm'", "html"),
         (["efficientnet", "--check", "--out", "gone"], "no such folder to check", "nas report efficientnet"),
-        (["efficientnetv3", "--check"], "--check is for a paper's report", "efficientnetv2"),
+        (["efficientnetv3", "--check"], "--check is for the report of a paper", "efficientnetv2"),
     ],
 )
 def test_bad_input_is_one_line_and_a_hint(
@@ -286,6 +288,20 @@ def test_a_papers_name_is_the_papers_unless_a_storage_is_given(
     assert "none.db" in err
 
 
+def test_a_study_that_bears_a_papers_name_is_pointed_at(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("nas.db")) as storage:
+        storage.execute("CREATE TABLE studies (study_name TEXT)")
+        storage.execute("INSERT INTO studies VALUES ('mobilenet')")
+        storage.commit()
+    _, out, err = _run(["report", "mobilenet", "--out", "out", "--format", "csv"], capsys)
+    assert "nas report mobilenet --storage sqlite:///nas.db" in err
+    assert out.startswith("report out/")
+    assert "--storage" not in _run(["report", "efficientnet", "--out", "out", "--format", "csv"], capsys)[2]
+
+
 @pytest.mark.parametrize("name", sorted(PAPERS))
 def test_the_committed_report_is_what_would_be_written_now(name: str) -> None:
     """Byte for byte, but for the page and the PNGs, which are not committed; SVGs only under the matplotlib that drew
@@ -297,6 +313,10 @@ def test_the_committed_report_is_what_would_be_written_now(name: str) -> None:
         pytest.fail(f"reports/{name} is missing: nas report {name} --out reports/{name}")
     paper = make_paper(name, Inputs(load_zoo(ROOT / "studies" / "zoo"), Zoo()))
     drawn = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["drawn_by"]
-    elsewhere = (".png", "report.html") if drawn == f"matplotlib {VERSION}" else (".png", "report.html", ".svg", "provenance.json")
+    elsewhere = (
+        (".png", "report.html")
+        if drawn == f"matplotlib {VERSION}"
+        else (".png", "report.html", ".svg", "provenance.json")
+    )
     wrong = [file for file in check_paper(paper, folder) if not file.endswith(elsewhere)]
     assert not wrong, f"nas report {name} --out reports/{name}"

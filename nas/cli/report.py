@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +70,11 @@ def report(  # noqa: PLR0913, PLR0917
         )
     from nas.study.storage import open_storage, open_study
 
-    opened = open_study(open_storage(storage), name)
+    try:
+        opened = open_study(open_storage(storage), name)
+    except NasError as error:
+        papers = f"papers: {', '.join(PAPER_NAMES)}"
+        raise NasError(str(error), f"{error.hint}; {papers}" if error.hint else papers) from None
     page = write_study_report(opened, out or Path("runs") / name)
     if json_output:
         console.show_json({"study": name, "report": str(page)})
@@ -109,8 +114,8 @@ def _report_paper(  # noqa: PLR0913, PLR0917
     paper = _make(name, records, zoo)
     for sentence in paper.missing:
         console.say(sentence)
-    if Path("nas.db").is_file():
-        console.say(f"'{name}' is the paper; a study of that name: nas report {name} --storage {DEFAULT_STORAGE}")
+    if _is_study(name):
+        console.say(f"'{name}' is the paper; the study of that name: nas report {name} --storage {DEFAULT_STORAGE}")
     tally = {verdict.value: count for verdict, count in paper.tally().items()}
     counts = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
     if not check:
@@ -149,6 +154,20 @@ def _make(name: str, records: list[Path], zoo: Path | None) -> Paper:
         raise NasError(f"--zoo {zoo}: no such folder", "make it: nas measure --zoo --out DIR")
     folder = zoo or next((here for here in (Path("studies") / "zoo",) if here.is_dir()), shipped("studies") / "zoo")
     return make_paper(name, Inputs(load_zoo(folder), load_own(records)))
+
+
+def _is_study(name: str) -> bool:
+    """Whether the storage of this folder, if there is one, holds a study of that name; no Optuna is loaded to see."""
+    import sqlite3
+
+    path = Path(DEFAULT_STORAGE.removeprefix("sqlite:///"))
+    if not path.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as storage:
+            return bool(storage.execute("SELECT 1 FROM studies WHERE study_name = ?", (name,)).fetchone())
+    except sqlite3.Error:
+        return False
 
 
 def _formats(text: str) -> list[str]:
