@@ -353,6 +353,7 @@ def test_counts_are_of_the_foreign_networks(
         (("--zoo", "efficientnet-b9"), "efficientnet-b9: not in this set", "efficientnet-b"),
         (("--zoo", "--time-cap-total", "soon"), "'soon' is not a duration", "9"),
         (("--zoo", "--time-cap-total", "0s"), "expected a time above 0", ""),
+        (("--zoo", "--batch", "16"), "--batch: the zoo's sets say how", "leave it out"),
         (("--zoo", "-o", "x.csv"), "--output", "--out DIR"),
         (("--zoo", "--out", "/proc/none"), "cannot be written", "another folder"),
         (("--set", "full", "efficientnet-b0"), "--set: only the zoo has it", "--zoo"),

@@ -28,6 +28,7 @@ WHAT = {
 }
 DEFAULT_WHAT = "params,flops,train,infer"
 DEFAULT_TIME_CAP = 20.0
+DEFAULT_TOLERANCE = 0.02
 
 
 def measure(  # noqa: PLR0913, PLR0917
@@ -42,7 +43,7 @@ def measure(  # noqa: PLR0913, PLR0917
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     memory_format: Annotated[str, typer.Option(help="auto, contiguous or channels_last.")] = "auto",
     compile_model: Annotated[bool, typer.Option("--compile/--no-compile", help="torch.compile.")] = False,
-    tolerance: Annotated[float, typer.Option(help="Stop at this relative 95 % half-width.")] = 0.02,
+    tolerance: Annotated[float, typer.Option(help="Stop at this relative 95 % half-width.")] = DEFAULT_TOLERANCE,
     time_cap: Annotated[
         float | None,
         typer.Option(help="Seconds a reading may take.", show_default=f"{DEFAULT_TIME_CAP:g}, or the set's"),
@@ -85,6 +86,13 @@ def measure(  # noqa: PLR0913, PLR0917
 
         if output is not None:
             raise NasError("--output: the zoo has its own place", "give --out DIR")
+        given = {"--batch": batch != "auto", "--resolution-scale": resolution_scale != 1, "--precision": precision != "auto",
+                 "--memory-format": memory_format != "auto", "--compile": compile_model,
+                 "--tolerance": tolerance != DEFAULT_TOLERANCE, "--seed": seed != 0}  # fmt: skip
+        for option in (option for option, changed in given.items() if changed):
+            raise NasError(
+                f"{option}: the zoo's sets say how it is measured", "leave it out, or name networks without --zoo"
+            )
         measure_zoo(refs or [], what, zoo_set, time_cap, time_cap_total, out, device, json_output)
         return
     if not refs:
