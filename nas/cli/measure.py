@@ -86,9 +86,15 @@ def measure(  # noqa: PLR0913, PLR0917
 
         if output is not None:
             raise NasError("--output: the zoo has its own place", "give --out DIR")
-        given = {"--batch": batch != "auto", "--resolution-scale": resolution_scale != 1, "--precision": precision != "auto",
-                 "--memory-format": memory_format != "auto", "--compile": compile_model,
-                 "--tolerance": tolerance != DEFAULT_TOLERANCE, "--seed": seed != 0}  # fmt: skip
+        given = {
+            "--batch": batch != "auto",
+            "--resolution-scale": resolution_scale != 1,
+            "--precision": precision != "auto",
+            "--memory-format": memory_format != "auto",
+            "--compile": compile_model,
+            "--tolerance": tolerance != DEFAULT_TOLERANCE,
+            "--seed": seed != 0,
+        }
         for option in (option for option, changed in given.items() if changed):
             raise NasError(
                 f"{option}: the zoo's sets say how it is measured", "leave it out, or name networks without --zoo"
