@@ -67,6 +67,7 @@ CHANGES = [
     ("figure-5c-hours", "efficientnetv2/figure5c", "infer_ms", "60", {"series": "EffNet", "model": "B5"}),
     ("figure-5-points", "efficientnetv2/figure5a", "params_m", "30", {"series": "EffNet", "model": "B5"}),
     ("figure-1a-days", "efficientnetv2/figure1a", "train_days", "7.17", {"model": "ViT-L/16(21k)"}),
+    ("figure-1a-days", "efficientnetv2/table10", "train_hours", "56", {"model": "V1-B7 (progressive learning)"}),
     ("table-6-code", "efficientnetv2/table6", "image_min", "64", {"where": "code"}),
     ("carried-over", "efficientnetv2/table10", "params_m", "54", {"model": "V2-M (ours)"}),
     ("versions", "efficientnetv2/table1", "flops_b", "128", {"model": "ResNet-RS-420"}),

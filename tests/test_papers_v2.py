@@ -62,7 +62,7 @@ def row(comparison, name: str, *more: str):
 
 
 def test_counts_are_those_of_the_shipped_networks():
-    line = row(sizes.main(EMPTY), "EfficientNetV2-M", "v3")
+    line = row(sizes.main(EMPTY), "EfficientNetV2-M")
     spent = cost(load_architecture("efficientnetv2-m"))
     assert [check.regenerated for check in line.checks] == [spent.params / 1e6, spent.flops / 1e9]
     assert [check.judgement.verdict for check in line.checks] == [Verdict.REPRODUCED, Verdict.ROUNDED]
@@ -71,7 +71,6 @@ def test_counts_are_those_of_the_shipped_networks():
 def test_pre_training_changes_no_network():
     assert names.network("EfficientNetV2-L (21k)") == names.network("EfficientNetV2-L")
     assert names.zoo_name("V1-B4") == "efficientnet-b4"
-    assert names.zoo_name("V2-14M") == "efficientnetv2-14m" or names.network("V2-14M").why
 
 
 @pytest.mark.parametrize("model", sorted({r["model"] for r in facts("efficientnetv2/table7")}))
@@ -181,7 +180,7 @@ def test_table_4_differs_in_v1_only():
     comparison = architecture.v2_s().comparisons[0]
     wrong = {(line.cells[1].text, line.name) for line in comparison.lines for check in line.checks
              if check.judgement and check.judgement.verdict is not Verdict.REPRODUCED}  # fmt: skip
-    assert wrong == {("v1", "6"), ("v1", "7")}
+    assert wrong == {("v1", "stage 6, v1"), ("v1", "stage 7, v1")}
 
 
 def test_the_code_never_trains_at_128_px():

@@ -39,7 +39,12 @@ def v2_s() -> Section:
     for place, row in enumerate(facts("efficientnetv2/table4")):
         name, stride, channels, layers = shapes[place % len(shapes)]
         spent = costs[place % len(shapes)]
-        cells = (text(row["stage"]), text(row["version"]), text(row["operator"]), text(name))
+        cells = (
+            text(f"stage {row['stage']}, {row['version']}"),
+            text(row["version"]),
+            text(row["operator"]),
+            text(name),
+        )
         counts = (Cell(f"{spent.params:,}", spent.params), Cell(f"{spent.flops:,}", spent.flops))
         checks = (
             Check(row["stride"], stride) if stride else Check(),

@@ -75,7 +75,7 @@ def fused() -> Comparison:
     for row, until in zip(facts("efficientnetv2/table3"), (0, 3, 5, 7), strict=True):
         spent = closed_cost(fused_b4(until, se=False))
         kept = closed_cost(fused_b4(until)).params / 1e6
-        why = f"without SE in fused blocks; with SE it would be {kept:.2f} M, and the printed number lies between"
+        why = f"counted without SE in fused blocks, as in EfficientNetV2; with SE it would be {kept:.2f}"
         checks = (
             Check(row["params_m"], spent.params / 1e6, why),
             Check(row["flops_b"], spent.flops / 1e9, reason),
@@ -145,7 +145,7 @@ def scaled_down(inputs: Inputs) -> Comparison:
 
 def _line(row: Fact, inputs: Inputs, said: tuple[str, ...], times: tuple[str, ...] = ()) -> Line:
     cells = (
-        text(row["model"]),
+        text(f"{row['model']}, v1" if row["version"] == "v1" else row["model"]),
         *map(text, said),
         published(row["top1_pct"]),
         *map(published, times),
