@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,12 +74,18 @@ def _print(rows: Sequence[Row], asked: Sequence[str]) -> None:
             cells.append(text)
         table.add_row(ref, *cells)
     console.show(table)
-    shown = {key: reading.conditions for _, _, readings in rows for key, reading in readings.items()}
-    for key, conditions in shown.items():
-        if key in ("params", "activations"):
+    for key in asked:
+        taken = [readings[key].conditions for _, _, readings in rows if key in readings]
+        if key in ("params", "activations") or not taken:
             continue
-        facts = ", ".join(f"{name} {value}" for name, value in conditions.items())
+        facts = ", ".join(_fact(name, taken) for name in dict.fromkeys(name for said in taken for name in said))
         console.result().print(f"{METRICS[key].label}: {facts}", soft_wrap=True, markup=False)
+
+
+def _fact(name: str, taken: Sequence[Mapping[str, Any]]) -> str:
+    """A condition of all readings, or that it differs between them: --json and -o tell of each."""
+    values = [said.get(name) for said in taken]
+    return f"{name} {values[0]}" if all(value == values[0] for value in values) else f"{name} by network"
 
 
 def _csv(rows: Sequence[Row]) -> str:
