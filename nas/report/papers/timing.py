@@ -101,7 +101,7 @@ def _check(pair: Pair, device: Device | None) -> Check:
         return Check(pair.ratio, None, pair.why or HOW_MEASURED, "measured")
     ratio = pair.measured(device)
     if ratio is None:
-        reason = f"not every network of it was measured on {device.name}: `nas measure --zoo --set full` measures all"
+        reason = f"not every network of it was measured on {device.name}: nas measure --zoo --set full measures all"
         return Check(pair.ratio, None, reason, "measured")
     reason = f"another device: measured on {device.name}, published on {pair.device}"
     return Check(pair.ratio, ratio.value, reason, "measured", ratio.spread)

@@ -159,12 +159,21 @@ def stages(published: Published) -> Finding:
     )
 
 
+_COLUMNS = {
+    "top1_pct": "top-1 (%)",
+    "params_m": "params (M)",
+    "flops_b": "FLOPs (B)",
+    "infer_ms": "inference (ms)",
+    "train_hours": "training (h)",
+}
+
+
 def versions(published: Published) -> Finding:
     """What v3 changed of v1 in Tables 1 and 7."""
     steps, changed, doubled = [], 0, 0.0
     for name, columns in (
         ("efficientnetv2/table1", ("top1_pct", "params_m", "flops_b")),
-        ("efficientnetv2/table7", ("top1_pct", "params_m", "flops_b", "infer_ms", "train_hours")),
+        ("efficientnetv2/table7", tuple(_COLUMNS)),
     ):
         table = published(name)
         old = {row["model"]: row for row in some(table, version="v1")}
@@ -178,7 +187,7 @@ def versions(published: Published) -> Finding:
             edits = [(column, was, now) for column, was, now in cells if was != now]
             changed += len(edits)
             if edits:
-                shown = ", ".join(f"{column} {was or '–'} → {now or '–'}" for column, was, now in edits)
+                shown = ", ".join(f"{_COLUMNS[column]} {was or '–'} → {now or '–'}" for column, was, now in edits)
                 steps.append(f"{label}: {model}: {shown}.")
             if model.startswith("ResNet-RS"):
                 doubled = number(row["flops_b"]) / number(new[model]["flops_b"])
@@ -187,7 +196,7 @@ def versions(published: Published) -> Finding:
     return Finding(
         name="versions",
         title="v1 and v3 of the paper print different numbers",
-        claim="The paper is cited without its version.",
+        claim="Versions 1 and 3 of the paper are cited alike.",
         steps=tuple(steps),
         conclusion=(
             "Params of V2-S, M and L, two accuracies with ImageNet21k and B6's accuracy in Table 1 changed; "
@@ -220,7 +229,7 @@ def carried_over(published: Published) -> Finding:
         title="v3 prints two sizes for the same network",
         claim="v3 corrects the params of V2-S, M and L in Table 7.",
         steps=tuple(steps),
-        conclusion=f"{_listed(apart)} still print the params of v1.",
+        conclusion=f"{_listed([name for name in tables if name in apart])} still print the params of v1.",
         holds={"Table 8", "Table 10", "Table 11", "Figure 5(a)"} == set(apart),
         sources=sources(*(rows[:1] for rows in tables.values())),
     )

@@ -104,8 +104,11 @@ def efficiency(zoo: Zoo) -> Figure:
     found = [(row, count(counted.get(row["model"], ""), "params", zoo)) for row in rows]
     ours = [(row, params / 1e6) for row, params in found if params is not None]
     series = (
-        replace(_series("published", "published", [(row, number(row["params_m"])) for row in rows], 0), line=False),
-        _series("counted", "computed", ours, 1),
+        replace(
+            _series("published", "published", [(row, number(row["params_m"])) for row in rows], 0),
+            labels=tuple(row["model"].split(" (")[0] for row in rows),
+        ),
+        replace(_series("counted", "computed", ours, 1), labels=()),  # the published point beside it has the name
     )
     caption = (
         f"{_HOW} By params and accuracy the points are B6, a ResNet-RS that the figure does not name, DeiT-B at 384 px "
