@@ -91,8 +91,8 @@ def _table3_reason(row: Fact, rows: tuple[Fact, ...]) -> str:
         even = billions(scaled(base, (*COMPOUND[:2], 288 / base.resolution)))
         met = judge(row["flops_b"], even).verdict is not Verdict.DIFFERS
         return (
-            "an odd side rounds up at every stride, so 291 px (1.3 × 224) cost more than their nominal share; 288 px, "
-            f"a multiple of 32, {'come near' if met else 'do not come near either'}: {even:.2f}"
+            "an odd side rounds up at every stride, so 291 px (1.3 × 224) cost more than their nominal share; at "
+            f"288 px, a multiple of 32, it would be {even:.2f}, {'within' if met else 'not within'} one unit of the printed"
         )
     exchanged = {"depth": "width", "width": "depth"}.get(row["scaling"])
     for other in rows:
@@ -101,9 +101,11 @@ def _table3_reason(row: Fact, rows: tuple[Fact, ...]) -> str:
             straight = abs(ours - number(row["flops_b"])) + abs(theirs - number(other["flops_b"]))
             crossed = abs(ours - number(other["flops_b"])) + abs(theirs - number(row["flops_b"]))
             if crossed < straight:
+                apart = max(abs(ours / number(other["flops_b"]) - 1), abs(theirs / number(row["flops_b"]) - 1))
                 return (
-                    f"the depth and width rows look exchanged: this row computes to {ours:.2f}, the {exchanged} "
-                    f"row, which prints {other['flops_b']}, to {theirs:.2f}"
+                    f"the depth and width rows look exchanged: this row computes to {ours:.2f}, the {exchanged} row, "
+                    f"which prints {other['flops_b']}, to {theirs:.2f}; exchanged, both are met within "
+                    f"{100 * apart:.1f} %"
                 )
     return "the printed number does not follow from the printed coefficients"
 
