@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from nas.arch import Architecture
 from nas.cost import Cost, cost
+from nas.metric import si
 from nas.report.papers.comparison import Check
 from nas.report.papers.facts import number
 from nas.report.papers.zoo import HOW_COUNTED, Device, Zoo
@@ -54,6 +55,11 @@ def regenerate(network: Network, key: str, printed: str, unit: float, zoo: Zoo, 
 def published(printed: str) -> Cell:
     """A number that is the paper's own and is not judged."""
     return Cell(printed, number(printed)) if printed else text(None)
+
+
+def counted(value: int) -> Cell:
+    """A count with an SI letter; whole in CSV."""
+    return Cell(si(value), value)
 
 
 def accuracy_columns(records: Zoo) -> tuple[Column, ...]:

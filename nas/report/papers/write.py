@@ -11,7 +11,7 @@ from nas.report.papers.audit.finding import Finding
 from nas.report.papers.comparison import Comparison
 from nas.report.papers.figure import to_csv as points
 from nas.report.papers.paper import Paper, Section
-from nas.report.table import Table, latex, markdown, to_csv, to_latex, to_markdown
+from nas.report.table import Table, latex, markdown, narrow, to_csv, to_latex, to_markdown
 from nas.report.write import ReportError, write_document
 
 FORMATS = ("html", "md", "csv", "tex")
@@ -100,7 +100,7 @@ def _written(comparison: Comparison, formats: Collection[str]) -> dict[str, str]
 
 
 def _plain(table: Table, formats: Collection[str]) -> dict[str, str]:
-    writers = {"md": to_markdown, "csv": to_csv, "tex": to_latex}
+    writers = {"md": to_markdown, "csv": to_csv, "tex": lambda table: to_latex(narrow(table))}
     return {f"tables/{table.name}.{kind}": writer(table) for kind, writer in writers.items() if kind in formats}
 
 

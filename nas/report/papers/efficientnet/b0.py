@@ -5,7 +5,7 @@ from __future__ import annotations
 from nas.cost import by_stage
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import facts
-from nas.report.papers.networks import closed
+from nas.report.papers.networks import closed, counted
 from nas.report.papers.paper import Section
 from nas.report.table import Column, text
 
@@ -53,8 +53,8 @@ def architecture() -> Section:
             text(f"stage {fact['stage']}"),
             text(fact["operator"]),
             text(name),
-            text(row.cost.params),
-            text(row.cost.flops),
+            counted(row.cost.params),
+            counted(row.cost.flops),
         )
         lines.append(Line(cells, checks, fact["source"]))
     comparison = Comparison("table1", "Table 1: EfficientNet-B0", _COLUMNS, _QUANTITIES, tuple(lines))

@@ -8,7 +8,7 @@ from nas.grid import Constraint, Grid, Member, grid
 from nas.report.papers.efficientnet.scaled import scaled
 from nas.report.papers.facts import facts, number
 from nas.report.papers.figure import Axis, Figure, Series
-from nas.report.papers.networks import closed, closed_cost
+from nas.report.papers.networks import closed, closed_cost, counted
 from nas.report.papers.paper import Section
 from nas.report.table import Cell, Column, Table, text
 
@@ -100,8 +100,8 @@ def _members(found: Grid) -> Table:
     )  # fmt: skip
     rows = tuple(
         (text(one.alpha), text(one.beta), text(one.gamma), Cell(f"{one.nominal:.3f}", round(one.nominal, 6)),
-         Cell(f"{one.real:.3f}", round(one.real, 6)), text(one.arch.resolution), text(one.cost.params),
-         text(one.cost.flops), text(len(one.triples)), Cell(str(one.arch), str(one.arch)))
+         Cell(f"{one.real:.3f}", round(one.real, 6)), text(one.arch.resolution), counted(one.cost.params),
+         counted(one.cost.flops), text(len(one.triples)), Cell(str(one.arch), str(one.arch)))
         for one in found.members
     )  # fmt: skip
     return Table("grid-members", "The distinct networks of the nominal grid", columns, rows)

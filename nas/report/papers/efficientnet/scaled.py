@@ -92,7 +92,7 @@ def _table3_reason(row: Fact, rows: tuple[Fact, ...]) -> str:
         met = judge(row["flops_b"], even).verdict is not Verdict.DIFFERS
         return (
             "an odd side rounds up at every stride, so 291 px (1.3 × 224) cost more than their nominal share; at "
-            f"288 px, a multiple of 32, it would be {even:.2f}, {'within' if met else 'not within'} one unit of the printed"
+            f"288 px, a multiple of 32, it is {even:.2f}, {'within' if met else 'not within'} one unit of it"
         )
     exchanged = {"depth": "width", "width": "depth"}.get(row["scaling"])
     for other in rows:

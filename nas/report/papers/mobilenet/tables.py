@@ -12,7 +12,7 @@ from nas.cost import by_stage
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import Fact, facts, number
 from nas.report.papers.mobilenet.multipliers import QUANTITIES, network, norm_params
-from nas.report.papers.networks import Network, closed, closed_cost, published, regenerate
+from nas.report.papers.networks import Network, closed, closed_cost, counted, published, regenerate
 from nas.report.papers.paper import Inputs, Section
 from nas.report.papers.verdict import Verdict, judge
 from nas.report.papers.zoo import Zoo
@@ -153,7 +153,9 @@ def layer_types() -> Section:
             Check(flops, shares["flops"], rest),
             Check(params, shares["params"], reason),
         )
-        lines.append(Line((text(row["type"]), text(found["flops"]), text(found["params"])), checks, row["source"]))
+        lines.append(
+            Line((text(row["type"]), counted(found["flops"]), counted(found["params"])), checks, row["source"])
+        )
     columns = (
         Column("type", "type"),
         Column("mult_adds", "mult-adds, computed", "number"),
