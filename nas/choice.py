@@ -41,6 +41,7 @@ from nas.measured_grid import (
     seed_noise,
 )
 from nas.redraws import CONFIDENCE, Rows, half_width, mean_errors, slopes, subset
+from nas.spending import Spending, spending
 
 DRAWS = 10_000
 Question = Literal["flops", "step"]
@@ -107,6 +108,7 @@ class Choice:
     answers: tuple[Answer, ...]
     gains: tuple[Gain, ...]
     drift: tuple[float, float] | None
+    spending: tuple[Spending, ...] = ()
     unanswered: tuple[str, ...] = ()
 
     @property
@@ -141,6 +143,7 @@ def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0
         tuple(answers),
         tuple(gains(networks, base, noise)),
         drift(networks),
+        spending(networks),
         tuple(unanswered),
     )
 
@@ -187,7 +190,7 @@ def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
     means = np.array([one.accuracy for one in networks])
     inside = np.abs(costs / goal - 1) <= band
     if not inside.any():
-        raise ChoiceError(f"no network within {band:.0%} of {target.words}", "widen the band")
+        raise ChoiceError(f"no network within {100 * band:.0f} % of {target.words}", "widen the band")
     slope = slopes(means[None], np.log2(costs)[None], np.ones((1, len(networks))))[0]
     moved = means - slope * np.log2(costs / goal)
 

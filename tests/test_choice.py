@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
-from itertools import count
+from itertools import count, product
 
 import numpy as np
 import pytest
 
+from nas.arch import parse
 from nas.choice import Choice, choose
+from nas.cost import cost
 from nas.measured_grid import ChoiceError, Measured, measured
 from nas.record import Reading, Record
 from nas.redraws import slopes, subset
 from nas.report.choice import candidates_table, document, networks_table, sentences, verdict
 from nas.report.table import to_csv
+from nas.scaling import scale
+from nas.spending import spending
 
 BASE, PAPER = (1.0, 1.0, 1.0), (1.2, 1.1, 1.15)
 ARCH = "r32 s8 m1k3s1c8n1 m4k3s2c16n1 h32"
@@ -31,7 +36,17 @@ class World:
     ) -> Measured:
         readings = tuple(self.random.gauss(accuracy, self.deviation) for _ in range(self.seeds))
         order = next(self.order)
-        return Measured(triple, f"{ARCH} #{order}", flops, readings, step_s, 0.01, flops / 20, order=order, **more)  # type: ignore[arg-type]
+        return Measured(
+            triple,
+            f"r32 s8 m1k3s1c8n1 m4k3s2c16n1 h{32 + 8 * order}",
+            flops,
+            readings,
+            step_s,
+            0.01,
+            flops / 20,
+            order=order,
+            **more,
+        )  # type: ignore[arg-type]
 
     def grid(self, accuracies: list[float], slope: float = 0.0) -> list[Measured]:
         """A base, the paper's triple first, and others: costs within 5 % of 2 × and of 20 ms."""
@@ -157,7 +172,7 @@ def test_what_cannot_be_answered_is_said() -> None:
         choose(World(0.5, seeds=1).grid([80.0] * 9))
     far = choose(networks, target=8.0)
     assert [answer.question for answer in far.answers] == ["step"]
-    assert far.unanswered == ("no network within 10% of 8 × the base's FLOPs",)
+    assert far.unanswered == ("no network within 10 % of 8 × the base's FLOPs",)
     untimed = [Measured(one.triple, one.arch, one.flops, one.accuracies, mark=one.mark) for one in networks]
     assert [answer.question for answer in choose(untimed).answers] == ["flops"]
     assert choose(untimed).drift is None
@@ -176,6 +191,31 @@ def test_a_drift_of_the_step_time_is_found() -> None:
     found = choose(drifting).drift
     assert found
     assert found[0] == pytest.approx(0.1, abs=0.02)
+
+
+def test_what_a_doubling_is_worth_in_each_dimension_is_found() -> None:
+    """Accuracy made of 4, 6 and 8 points a doubling; the step time doubles with depth and width, not with pixels."""
+    base = parse("r64 s16 m1k3s1c16n2 m4k3s2c32n2 m4k3s2c64n2 h128")
+    world = World(0.2)
+    networks = []
+    for place, (depth, width, size) in enumerate([(1, 1, 1), *product((1, 1.5, 2), (1, 1.25, 1.5), (1, 1.25, 1.5))]):
+        arch = scale(base, depth=depth, width=width, resolution=size)
+        parts = [scale(base, depth=depth), scale(base, width=width), scale(base, resolution=size)]
+        spent = [math.log2(cost(part).flops / cost(base).flops) for part in parts]
+        one = world.network(
+            (depth, width, size),
+            60 + 4 * spent[0] + 6 * spent[1] + 8 * spent[2],
+            cost(arch).flops,
+            0.01 * 2 ** (spent[0] + spent[1]),
+            mark="" if place else "base",
+        )
+        networks.append(dataclasses.replace(one, arch=str(arch)))
+    found = {one.dimension: one for one in spending(networks)}
+    for dimension, points, step in (("depth", 4, 2), ("width", 6, 2), ("resolution", 8, 1)):
+        assert abs(found[dimension].points - points) < 2 * found[dimension].error < 1.5
+        assert found[dimension].step == pytest.approx(step, rel=0.01)
+    assert spending(networks[:9]) == ()
+    assert spending(networks[1:]) == (), "without the base"
 
 
 def test_the_same_readings_give_the_same_answer() -> None:

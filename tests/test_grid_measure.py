@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,6 @@ from tests.conftest import make_recipe
 from tests.test_engine import Inline, networks, url
 
 TINY = "r32 s8 m1k3s1c8n1 m4k3s2c16n2 m4k3s2c24n2 h64 y10"
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def space(**changes: Any) -> GridSpace:
@@ -213,20 +210,27 @@ def tiny_recipe(folder: Path) -> str:
     return "tiny.yaml"
 
 
-def test_the_command_measures_answers_and_goes_on(tmp_path: Path, run_nas: Run) -> None:
-    words = ("grid", "--recipe", tiny_recipe(tmp_path), "--measure", "--device", "cpu")
-    dry = run_nas(*words, "--dry-run", "--json")
-    assert json.loads(dry.stdout)["trials"] == space().size
+def test_the_command_measures_answers_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nas(*words: str) -> tuple[str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(["grid", "--measure", "--device", "cpu", *words])
+        assert stopped.value.code == 0
+        return capsys.readouterr()
+
+    monkeypatch.chdir(tmp_path)
+    name = tiny_recipe(tmp_path)
+    dry, _ = nas("--recipe", name, "--dry-run", "--json")
+    assert json.loads(dry)["trials"] == space().size
     assert not (tmp_path / "nas.db").exists()
-    first = run_nas(*words, "--json")
-    assert first.returncode == 0, first.stderr
-    document = json.loads(first.stdout)
+    first, told = nas("--recipe", name, "--json")
+    document = json.loads(first)
     assert document["choice"]["networks"] == document["trials"]["complete"] == space().size
-    assert "alpha 1.2  beta 1.1  gamma 1.15  40 px  paper" in first.stderr
-    again = run_nas("grid", "--measure", "--study", "tiny", "--device", "cpu")
-    assert again.returncode == 0, again.stderr
-    assert "Equal FLOPs" in again.stdout
-    assert f"{space().size} of {space().size} done" in again.stderr
+    assert "alpha 1.2  beta 1.1  gamma 1.15  40 px  paper" in told
+    again, told = nas("--study", "tiny")
+    assert "Equal FLOPs" in again
+    assert f"{space().size} of {space().size} done" in told
     for name in ("choice.html", "choice.md", "tables/choice-flops.csv", "tables/networks.tex", "report.html"):
         assert (tmp_path / "runs" / "tiny" / name).stat().st_size > 200
 

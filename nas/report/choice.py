@@ -24,6 +24,7 @@ def sentences(choice: Choice) -> list[str]:
         *(sentence for answer in choice.answers for sentence in _answer(choice, answer)),
         *(f"No answer at {reason}." for reason in choice.unanswered),
         *map(_gain, choice.gains),
+        *_spending(choice),
         *_drift(choice),
     ]
 
@@ -53,7 +54,9 @@ def candidates_table(choice: Choice, answer: Answer) -> Table:
         Column("wins", "wins", "number"),
         Column("contender", "may be best"),
     )
-    caption = f"{QUESTIONS[answer.question]}: {_target(answer)} ± {answer.band:.0%}. {verdict(answer).capitalize()}"
+    caption = (
+        f"{QUESTIONS[answer.question]}: {_target(answer)} ± {_percent(answer.band)}. {verdict(answer).capitalize()}"
+    )
     return Table(f"choice-{answer.question}", caption, columns, tuple(_row(choice, one) for one in answer.candidates))
 
 
@@ -120,6 +123,7 @@ def document(choice: Choice) -> dict[str, Any]:
             }
             for answer in choice.answers
         ],
+        "points_a_doubling_by": {one.dimension: [one.points, one.error] for one in choice.spending},
         "unanswered": list(choice.unanswered),
         "sentences": sentences(choice),
     }
@@ -136,10 +140,10 @@ def _noise(choice: Choice) -> str:
 
 def _answer(choice: Choice, answer: Answer) -> Iterable[str]:
     best, count = answer.best, len(answer.candidates)
-    band = f"{_target(answer)} ± {answer.band:.0%}"
+    band = f"{_target(answer)} ± {_percent(answer.band)}"
     yield (
         f"{QUESTIONS[answer.question]} ({band}, {plural(count, 'candidate')}): {verdict(answer)}. "
-        f"{best.measured.name} leads with {best.moved:.2f} % and wins {best.wins:.0%} of {DRAWS:,} redraws"
+        f"{best.measured.name} leads with {best.moved:.2f} % and wins {_percent(best.wins)} of {DRAWS:,} redraws"
         + (f"; {_ahead(answer.candidates[1])}." if count > 1 else ".")
     )
     spans = ", ".join(f"{_DIMENSIONS[name]} {_span(*ends)}" for name, ends in answer.interval.items())
@@ -182,6 +186,16 @@ def _gain(gain: Gain) -> str:
     )
 
 
+def _spending(choice: Choice) -> Iterable[str]:
+    parts = [
+        f"by {one.dimension} {one.points:+.2f} ± {one.error:.2f} points"
+        + (f" for {one.step:.2f} × the step time" if one.step else "")
+        for one in choice.spending
+    ]
+    if parts:
+        yield f"Fitted to all networks, twice the FLOPs gain {', '.join(parts)} (least squares, a line in each)."
+
+
 def _drift(choice: Choice) -> Iterable[str]:
     if choice.drift is not None:
         drift, error = (100 * value for value in choice.drift)
@@ -206,7 +220,7 @@ def _row(choice: Choice, one: Candidate) -> tuple[Cell, ...]:
         Cell(f"{found.accuracy:.2f}", found.accuracy),
         Cell(f"{one.moved:.2f}", one.moved),
         Cell(f"{one.behind:.2f} ± {one.behind_error:.2f}" if one.behind else "–", one.behind, one.behind_error),
-        Cell(f"{one.wins:.1%}", one.wins),
+        Cell(f"{100 * one.wins:.1f} %", one.wins),
         text("yes" if one.contender else "no"),
     )
 
@@ -224,6 +238,10 @@ def _step(one: Measured) -> Cell:
         return text(None)
     milliseconds, noise = 1e3 * one.step_s, 1e3 * one.step_s * one.step_noise
     return Cell(f"{milliseconds:.1f} ± {noise:.1f}", milliseconds, noise)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _span(low: float, high: float) -> str:

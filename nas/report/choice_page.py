@@ -70,7 +70,7 @@ def figure(choice: Choice, answer: Answer) -> Drawing:
     drawn = {name: group for name, group in (groups | marked).items() if group}
     series = tuple(_series(answer, name, group, styles[name]) for name, group in drawn.items())
     caption = "Each mark is a network: its mean accuracy, ± twice its standard error. The line is the one along which "
-    caption += f"accuracies are moved; it spans the band of ± {answer.band:.0%} around the target."
+    caption += f"accuracies are moved; it spans the band of ± {100 * answer.band:.0f} % around the target."
     x = Axis("FLOPs of one image", log=True) if answer.question == "flops" else Axis("step time (ms)", log=True)
     drawing = draw(
         Figure(
@@ -81,6 +81,7 @@ def figure(choice: Choice, answer: Answer) -> Drawing:
     for trace, group in zip(drawing.figure.data, drawn.values(), strict=False):
         errors = [2 * choice.noise.deviation / len(one.accuracies) ** 0.5 for one in group]
         trace.error_y = {"type": "data", "array": errors, "thickness": 1, "width": 3}
+    drawing.figure.data[-1].mode = "lines"
     return drawing
 
 
