@@ -78,6 +78,7 @@ def test_a_fact_keeps_its_digits_and_an_unknown_file_is_one_line() -> None:
     b1 = next(row for row in facts("efficientnet/table2") if row["model"] == "EfficientNet-B1")
     assert b1["flops_b"] == "0.70"
     assert number("1,930") == 1930
+    assert Check("0.70", 0.687).cells[0].raw == "0.70"  # in CSV too
     with pytest.raises(FactError, match=r"table22\.csv: no such file") as caught:
         facts("efficientnet/table22")
     assert "efficientnet/table2" in caught.value.hint

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import Literal
 
-from nas.report.papers.facts import number
+from nas.report.papers.facts import exact, number
 from nas.report.papers.verdict import Judgement, Verdict, decimals, judge
 from nas.report.table import Cell, Column, Table, text
 
@@ -55,7 +55,7 @@ class Check:
         digits = min(decimals(self.printed) + 2, 4) if self.printed else 3
         if isinstance(self.regenerated, int):  # a count of layers, a side in pixels
             digits = 0
-        printed = Cell(self.printed, number(self.printed)) if self.printed else Cell("–")
+        printed = Cell(self.printed, str(exact(self.printed))) if self.printed else Cell("–")
         ours = Cell("–")
         if self.regenerated is not None:
             noise = f" ± {self.spread:.{digits}f}" if self.spread else ""

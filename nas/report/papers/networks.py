@@ -9,7 +9,7 @@ from nas.arch import Architecture
 from nas.cost import Cost, cost
 from nas.metric import si
 from nas.report.papers.comparison import Check
-from nas.report.papers.facts import number
+from nas.report.papers.facts import exact
 from nas.report.papers.zoo import HOW_COUNTED, Device, Zoo
 from nas.report.table import Cell, Column, text
 from nas.space import load_architecture
@@ -53,8 +53,8 @@ def regenerate(network: Network, key: str, printed: str, unit: float, zoo: Zoo, 
 
 
 def published(printed: str) -> Cell:
-    """A number that is the paper's own and is not judged."""
-    return Cell(printed, number(printed)) if printed else text(None)
+    """A number that is the paper's own and is not judged; its digits are kept in CSV too."""
+    return Cell(printed, str(exact(printed))) if printed else text(None)
 
 
 def counted(value: int) -> Cell:

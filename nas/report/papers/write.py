@@ -100,8 +100,13 @@ def _written(comparison: Comparison, formats: Collection[str]) -> dict[str, str]
 
 
 def _plain(table: Table, formats: Collection[str]) -> dict[str, str]:
-    writers = {"md": to_markdown, "csv": to_csv, "tex": lambda table: to_latex(narrow(table))}
-    return {f"tables/{table.name}.{kind}": writer(table) for kind, writer in writers.items() if kind in formats}
+    written = {"md": to_markdown, "csv": to_csv, "tex": _printed}
+    return {f"tables/{table.name}.{kind}": writer(table) for kind, writer in written.items() if kind in formats}
+
+
+def _printed(table: Table) -> str:
+    """LaTeX without notations, which no page of paper is wide enough for."""
+    return to_latex(narrow(table))
 
 
 def readme(paper: Paper) -> str:
