@@ -61,7 +61,10 @@ def grid(  # noqa: PLR0913, PLR0917
     if measure:
         from nas.cli.grid_measure import Wanted, measure_grid
 
-        wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most)
+        source = context.get_parameter_source("data")
+        own_data = source is not None and source.name == "COMMANDLINE"  # and no default of this machine's
+        as_stored = study is not None and recipe is None and not given and not own_data
+        wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most, as_stored)
         raise typer.Exit(measure_grid(wanted, dry_run, json_output))
     if recipe is not None:
         from nas.cli.grid_measure import options_of

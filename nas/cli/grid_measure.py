@@ -32,6 +32,7 @@ class Wanted:
     workers: int
     out: Path | None
     most: int
+    as_stored: bool  # nothing but the study's name is given
 
 
 def options_of(given: dict[str, Any], recipe: str | None) -> GridOptions:
@@ -92,7 +93,7 @@ def _stored(wanted: Wanted) -> tuple[Recipe, GridSpace] | None:
     from nas.study.grid_space import GridSpace
     from nas.study.storage import open_storage, open_study, recipe_of, space_of, sqlite_path, study_names
 
-    if wanted.study is None or wanted.recipe or wanted.given or wanted.data:
+    if wanted.study is None or not wanted.as_stored:
         return None
     path = sqlite_path(wanted.storage)
     if path is not None and not (path.exists() and path.stat().st_size):

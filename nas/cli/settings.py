@@ -11,6 +11,7 @@ from nas.errors import NasError, nearest
 _KNOWN = ("storage", "device", "data", "workers", "out")
 _COMMANDS = {
     "search": ("storage", "device", "data", "workers", "out"),
+    "grid": ("storage", "device", "data", "workers"),
     "report": ("storage", "out"),
     "show": ("storage",),
     "measure": ("storage", "device"),
