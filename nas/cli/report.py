@@ -47,8 +47,8 @@ def report(  # noqa: PLR0913, PLR0917
     """Write the report of a study (front, tables, page), or regenerate a paper: its tables and figures with a verdict
     on every printed number.
 
-    The names of papers are reserved: the study called efficientnetv2 is reported with --storage URL. Reads only; a search
-    may be running. A paper's report needs no measurement, and says what it lacks.
+    The names of papers are reserved: the study called efficientnetv2 is reported with --storage URL. Reads only; a
+    search may be running. A paper's report needs no measurement, and says what it lacks.
 
     Examples:
 
