@@ -242,6 +242,7 @@ def test_the_command_measures_answers_and_goes_on(
         (("grid", "--recipe", "compound-gird", "--measure"), "did you mean"),
         (("grid", "--recipe", "compound-grid", "--measure", "--step", "0"), "grid: step: expected"),
         (("grid", "--recipe", "compound-grid", "--measure", "--target", "90"), "no triple within"),
+        (("grid", "--recipe", "compound-grid", "--dry-run"), "add --measure"),
         (("search", "--recipe", "compound-grid"), "nas grid --recipe compound-grid --measure"),
     ],
 )

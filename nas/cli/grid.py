@@ -66,6 +66,8 @@ def grid(  # noqa: PLR0913, PLR0917
         as_stored = study is not None and recipe is None and not given and not own_data
         wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most, as_stored)
         raise typer.Exit(measure_grid(wanted, dry_run, json_output))
+    if study is not None or dry_run:
+        raise NasError(f"{'--study' if study else '--dry-run'} is for a grid that is measured", "add --measure")
     if recipe is not None:
         from nas.cli.grid_measure import options_of
 
