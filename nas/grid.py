@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Constraint = Literal["nominal", "real"]
 Triple = tuple[float, float, float]
+DIMENSIONS = ("alpha", "beta", "gamma")  # of layers, of channels, of pixels
+BASE: Triple = (1.0, 1.0, 1.0)  # builds the base itself
+PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, section 4, step 1: "under constraint of α·β²·γ² ≈ 2"
 MOST = 2_000_000  # triples, unless more are asked for
 CEILING = 20_000_000  # what fits in 2 GiB
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from nas.arch import Architecture
 from nas.cost import Cost, cost
-from nas.grid import Grid, Member, Triple
+from nas.grid import PAPER, Grid, Member
 from nas.report.papers.figure import Axis, Figure, Series
 from nas.report.table import Cell, Column, Table, copy_button, text, to_csv, to_html, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
 from nas.scaling import Factors, scale
-
-PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, §4, step 1
 
 _COLUMNS = (
     Column("alpha", "α", "number"),
@@ -32,17 +30,21 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """The paper's triple on this base: what its product promises and what it builds."""
+class PaperTriple:
+    """The paper's triple on this base: what its product promises and what it builds.
+
+    `passed`: the triple itself is within the tolerance; `member`: the network it builds, where the grid holds that.
+    """
 
     nominal: float
     real: float
     arch: Architecture
     cost: Cost
     passed: bool
+    member: Member | None
 
 
-def paper(grid: Grid) -> Paper:
+def paper(grid: Grid) -> PaperTriple:
     """(1.2, 1.1, 1.15) built on the base with the roundings of the grid, whether or not it is a member."""
     alpha, beta, gamma = PAPER
     arch = scale(
@@ -50,8 +52,9 @@ def paper(grid: Grid) -> Paper:
         divisor=grid.divisor, floor=grid.floor, pixels=grid.pixels,
     )  # fmt: skip
     spent = cost(arch)
-    passed = any(PAPER in member.triples for member in grid.members)
-    return Paper(Factors(*PAPER).product, spent.flops / grid.base_cost.flops, arch, spent, passed)
+    member = next((member for member in grid.members if member.arch == arch), None)
+    passed = member is not None and PAPER in member.triples
+    return PaperTriple(Factors(*PAPER).product, spent.flops / grid.base_cost.flops, arch, spent, passed, member)
 
 
 def sentences(grid: Grid) -> tuple[str, ...]:
@@ -66,14 +69,24 @@ def sentences(grid: Grid) -> tuple[str, ...]:
         f"they build {networks}.",
         f"Built, these cost {low:.2f} to {high:.2f} times the base's FLOPs (median {middle:.2f}).",
         f"The paper's (1.2, 1.1, 1.15) is {own.nominal:.4f} nominally and builds {own.real:.2f} times the FLOPs at "
-        f"{own.arch.resolution} px; it {'passes' if own.passed else 'does not pass'}.",
+        f"{own.arch.resolution} px; it {_standing(own)}.",
     )
+
+
+def _standing(own: PaperTriple) -> str:
+    if own.passed:
+        return "passes"
+    if own.member is None:
+        return "does not pass"
+    at = ", ".join(f"{value:g}" for value in (own.member.alpha, own.member.beta, own.member.gamma))
+    return f"is no triple of this grid, but its network is in it, as that of ({at})"
 
 
 def members_table(grid: Grid) -> Table:
     """Every distinct network in the order of its triple, with its costs in multiples of the base."""
     caption = f"The {len(grid.members):,} networks; costs in multiples of the base"
-    return Table("members", caption, _COLUMNS, tuple(_row(grid, member) for member in grid.members))
+    own = paper(grid).arch
+    return Table("members", caption, _COLUMNS, tuple(_row(grid, member, own) for member in grid.members))
 
 
 def triples_table(grid: Grid) -> Table:
@@ -173,14 +186,14 @@ def _page(grid: Grid, name: str, table: Table) -> str:
     )
 
 
-def _row(grid: Grid, member: Member) -> tuple[Cell, ...]:
+def _row(grid: Grid, member: Member, own: Architecture) -> tuple[Cell, ...]:
     base = grid.base_cost
     ratios = (
         member.real,
         member.cost.params / base.params,
         member.cost.activations / base.activations,
     )
-    mark = "paper's" if PAPER in member.triples else ""
+    mark = "paper's" if member.arch == own else ""
     return (
         *(Cell(f"{value:g}", value) for value in (member.alpha, member.beta, member.gamma)),
         Cell(f"{member.nominal:.4f}", member.nominal),
