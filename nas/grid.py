@@ -133,6 +133,11 @@ def grid(  # noqa: PLR0913
     )
 
 
+def rungs(low: float, high: float, step: float) -> tuple[float, ...]:
+    """The values from `low` to `high` that each of α, β, γ takes, as the decimals they are written as."""
+    return _Rungs.between(low, high, step).values
+
+
 @dataclass(frozen=True, slots=True)
 class _Rungs:
     """The values of a dimension as whole numbers of 1/`unit`: no sum of steps drifts."""
