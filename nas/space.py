@@ -75,6 +75,17 @@ class SearchSpace:
         )
 
     @property
+    def listed(self) -> tuple[Mapping[str, Value], ...]:
+        """Empty: networks are suggested, one after the other."""
+        return ()
+
+    @property
+    def smallest_side(self) -> int | None:
+        """Side in pixels of the smallest images, where resolution is open."""
+        cell = self.cells.get("resolution")
+        return None if cell is None else min(map(int, cell.values))
+
+    @property
     def hash(self) -> str:
         """Changes with any cell, not with names, comments or order of keys."""
         return digest({key: value for key, value in self.to_document().items() if key not in DESCRIPTION})
@@ -136,6 +147,10 @@ class SearchSpace:
         except SpaceError:
             return False
         return True
+
+    def named(self, name: str) -> Architecture | None:
+        """`smallest` and `largest`: the members with least and most FLOPs; None for another name."""
+        return self.extreme("flops", name == "largest") if name in ("smallest", "largest") else None
 
     def extreme(self, key: Literal["params", "flops", "activations"], largest: bool = False) -> Architecture:
         """The member with the least (or most) of a cost: every cell turned in turn until none improves it."""

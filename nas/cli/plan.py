@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import optuna
 
     from nas.recipe import Recipe
-    from nas.study.grid_space import Space
+    from nas.study.space import Space
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from nas.errors import NasError
 if TYPE_CHECKING:
     from nas.recipe import Recipe
     from nas.study.engine import Search
-    from nas.study.grid_space import Space
+    from nas.study.space import Space
 
 
 def search(  # noqa: PLR0913, PLR0917

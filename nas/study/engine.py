@@ -26,7 +26,8 @@ from nas.metric import COMPUTED
 from nas.recipe import Recipe, parse_duration
 from nas.record import Reading, Record, State
 from nas.study.executor import Executor, Result, Spec
-from nas.study.grid_space import GridSpace, Space
+from nas.study.grid_space import GridSpace
+from nas.study.space import Space
 from nas.study.ledger import Ledger
 from nas.study.storage import record_of, records
 

@@ -14,7 +14,8 @@ from nas.cost import cost
 from nas.document import DocumentError, digest
 from nas.grid import Grid, Triple
 from nas.scaling import scale
-from nas.space import DESCRIPTION, SearchSpace, SpaceError, parse_space
+from nas.space import DESCRIPTION, SpaceError, parse_space
+from nas.study.space import Space
 
 DIMENSIONS = ("alpha", "beta", "gamma")
 PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, section 4: "under constraint of α·β²·γ² ≈ 2"
@@ -40,7 +41,7 @@ class Factors:
 class GridSpace:
     """Networks made of `base` by triples, each network once; `marked`: names of triples that stand in every table.
 
-    It has what the engine needs of a `SearchSpace`. Not every combination of its cells is a member.
+    Not every combination of its cells is a member.
     """
 
     name: str
@@ -76,6 +77,16 @@ class GridSpace:
     def total_stride(self) -> int:
         """The total stride of every member: no image may be smaller."""
         return self.base.total_stride
+
+    @cached_property
+    def smallest_side(self) -> int:
+        """Side in pixels of the smallest images of a member."""
+        return min(_build(self.base, triple, self.pixels).resolution for triple in self.triples)
+
+    @cached_property
+    def listed(self) -> tuple[dict[str, Value], ...]:
+        """The settings of all its networks: each of them is measured."""
+        return tuple(map(self.settings, self.triples))
 
     @property
     def hash(self) -> str:
@@ -115,6 +126,13 @@ class GridSpace:
     def __contains__(self, arch: Architecture) -> bool:
         return arch.id in self.members
 
+    def named(self, name: str) -> Architecture | None:
+        """The network of a marked triple; None for another name."""
+        return _build(self.base, self.marked[name], self.pixels) if name in self.marked else None
+
+    def rank_score(self, arch: Architecture) -> None:
+        """None: the score ranks networks of one resolution."""
+
     def extreme(self, key: Literal["params", "flops", "activations"], largest: bool = False) -> Architecture:
         """The member with the least (or most) of a cost."""
         return (max if largest else min)(self.samples(self.size), key=lambda arch: getattr(cost(arch), key))
@@ -135,9 +153,6 @@ class GridSpace:
             "marked": {mark: list(triple) for mark, triple in self.marked.items()},
             "triples": [list(triple) for triple in self.triples],
         }
-
-
-Space = SearchSpace | GridSpace
 
 
 def parse_any_space(document: Mapping[str, Any], source: str) -> Space:

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from nas.cells import Range
 from nas.record import Record
 from nas.space import SearchSpace
-from nas.study.grid_space import Space
+from nas.study.space import Space
 
 # Networks for each open cell. Given random accuracies, 16 trials of 28 cells still gave one cell a share of .22.
 _PER_CELL = 3

@@ -18,7 +18,8 @@ from nas.foreign import Foreign, is_foreign
 from nas.metric import COMPUTED, Limit
 from nas.recipe import GridOptions, Recipe, Timing, Training
 from nas.space import DESCRIPTION, load_architecture
-from nas.study.grid_space import GridSpace, Space
+from nas.study.grid_space import GridSpace
+from nas.study.space import Space
 from nas.study.samplers import make_sampler
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts
 

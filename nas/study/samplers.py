@@ -17,7 +17,7 @@ from optuna.samplers import (
 )
 
 from nas.errors import NasError
-from nas.study.grid_space import Space
+from nas.study.space import Space
 
 LARGEST_GRID = 100_000
 

@@ -22,7 +22,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.record import SCHEMA, Record, State
-from nas.study.grid_space import Space, parse_any_space
+from nas.study.grid_space import parse_any_space
+from nas.study.space import Space
 
 STUDY_SCHEMA = 1
 _STATES: dict[TrialState, State] = {
