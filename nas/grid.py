@@ -27,7 +27,8 @@ DIMENSIONS = ("alpha", "beta", "gamma")  # of layers, of channels, of pixels
 BASE: Triple = (1.0, 1.0, 1.0)  # builds the base itself
 PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, section 4, step 1: "under constraint of α·β²·γ² ≈ 2"
 MOST = 2_000_000  # triples, unless more are asked for
-CEILING = 20_000_000  # what fits in 2 GiB
+CEILING = 20_000_000  # triples, whatever is asked for: their products alone take 160 MB
+PASSING = 2_000_000  # triples that pass: about 600 bytes each, so that a grid stays within 2 GiB
 
 
 class GridError(NasError):
@@ -100,7 +101,8 @@ def grid(  # noqa: PLR0913
     edge (1.9 for 2 ± 0.1) is outside on every machine. Channels round to `divisor` (with `floor`), pixels to `pixels`,
     layers up, as in `nas.scaling.scale`. The paper publishes neither step nor range.
 
-    Raises: GridError for numbers that make no grid, more than `most` triples (or `CEILING`), or no member at all.
+    Raises: GridError for numbers that make no grid, more than `most` triples (or `CEILING`), more than `PASSING` of them
+    that pass, or no member at all.
     """
     _check(target=target, step=step, tolerance=tolerance, low=low, high=high)
     rungs = _Rungs.between(low, high, step)
@@ -113,8 +115,12 @@ def grid(  # noqa: PLR0913
         passing = _inside(products, ask, within, rungs.unit**5)
     else:
         passing = lattice.each_triple(_inside(lattice.flops, ask, within, spent.flops))
-    if not passing.any():
+    passed = int(passing.sum())
+    if not passed:
         raise _empty(spent, rungs, lattice, products, (target, tolerance, constraint))
+    if passed > PASSING:
+        reason = f"grid: {passed:,} triples pass; at most {PASSING:,} can be held"
+        raise GridError(reason, "use a smaller tolerance or a larger step")
     return Grid(
         base=base,
         base_cost=spent,
@@ -128,7 +134,7 @@ def grid(  # noqa: PLR0913
         floor=floor,
         pixels=pixels,
         considered=products.size,
-        passed=int(passing.sum()),
+        passed=passed,
         members=tuple(_members(passing, products, rungs, lattice, spent, ask)),
     )
 
@@ -140,9 +146,10 @@ def rungs(low: float, high: float, step: float) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Rungs:
-    """The values of a dimension as whole numbers of 1/`unit`: no sum of steps drifts."""
+    """The values of a dimension as whole numbers of 1/`unit`: no sum of steps drifts. None is made before it is asked
+    for, so that a million million can be refused."""
 
-    counts: tuple[int, ...]
+    counts: range
     unit: int
 
     @classmethod
@@ -150,7 +157,12 @@ class _Rungs:
         first, last, by = map(_exactly, (low, high, step))
         unit = math.lcm(first.denominator, by.denominator)
         start, stride = int(first * unit), int(by * unit)
-        return cls(tuple(range(start, math.floor(last * unit) + 1, stride)), unit)
+        return cls(range(start, math.floor(last * unit) + 1, stride), unit)
+
+    @property
+    def triples(self) -> int:
+        """Number of triples. No len: a range longer than 2^63 has none."""
+        return ((self.counts.stop - 1 - self.counts.start) // self.counts.step + 1) ** 3
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -225,14 +237,15 @@ def _check_grid(constraint: str, rungs: _Rungs, most: int, step: float) -> None:
         raise GridError(f"grid: unknown constraint '{constraint}'", nearest(constraint, get_args(Constraint)))
     if constraint == "nominal" and rungs.counts[0] < rungs.unit:
         raise GridError(
-            f"grid: the nominal constraint has α, β, γ of at least 1 (equation 3); got {rungs.values[0]:g}",
+            f"grid: the nominal constraint has α, β, γ of at least 1 (equation 3); got {rungs.counts[0] / rungs.unit:g}",
             "use a range from 1, or the real constraint: --constraint real",
         )
-    triples = len(rungs.counts) ** 3
+    triples = rungs.triples
     if triples > min(most, CEILING):
         allow = f", or allow it with: --most {triples}" if triples <= CEILING else ""
+        many = f"{triples:,}" if triples < 10**15 else f"about 10^{len(str(triples)) - 1}"
         raise GridError(
-            f"grid: a step of {step:g} makes {triples:,} triples; at most {min(most, CEILING):,}",
+            f"grid: a step of {step:g} makes {many} triples; at most {min(most, CEILING):,}",
             f"use a larger step or a smaller range{allow}",
         )
 
@@ -246,7 +259,8 @@ def _empty(
 ) -> GridError:
     """The error of a grid without a member; it names the nearest triple."""
     target, tolerance, constraint = asked
-    nominal = products / rungs.unit**5 if products.dtype != object else products.astype(float) / rungs.unit**5
+    whole = rungs.unit**5
+    nominal = ((products if whole < EXACT else products.astype(object)) / whole).astype(float)
     real = (lattice.flops / spent.flops)[np.ix_(lattice.depth_of, lattice.width_of, lattice.pixels_of)]
     places = np.abs((nominal if constraint == "nominal" else real) - target)
     place = np.unravel_index(int(np.argmin(places)), places.shape)
