@@ -13,7 +13,33 @@ from nas.metric import METRICS
 from nas.record import Record
 
 if TYPE_CHECKING:
+    from nas.cli.plan import Plan
     from nas.study.engine import Search
+
+
+def announce(plan: Plan, search: Search, resumed: bool) -> None:
+    """Say what is about to be measured, towards which goals, and where it is kept."""
+    from nas.study.storage import masked
+
+    recipe, space = plan.recipe, plan.space
+    state = f"resuming: {search.done} of {recipe.trials} done" if resumed else "new"
+    chosen = (
+        f"{space.size} networks, all to be measured, in an order drawn from seed {recipe.seed}"
+        if space.listed
+        else f"{len(space.cells)} open cells, {space.size:.2g} settings     sampler {recipe.sampler}, seed {recipe.seed}"
+    )
+    said = [
+        f"study  {recipe.name} ({state})     storage {masked(plan.storage)}     device {plan.device}",
+        f"space  {space.name}, {chosen}",
+        "goal   " + "  ".join(f"{item.key} {'↑' if item.goal == 'maximize' else '↓'}" for item in search.objectives),
+    ]
+    if recipe.limits:
+        said.append("limit  " + "  ".join(recipe.limits))
+    timed = [key for key in recipe.measured if key != "top1_pct"]
+    if plan.workers > 1 and timed:
+        said.append(f"note   {plan.workers} workers share this machine and disturb each other's {', '.join(timed)}")
+    for text in said:
+        console.say(text)
 
 
 def short(notation: str) -> str:
@@ -48,14 +74,15 @@ def line(record: Record, search: Search) -> str:
 
 
 def _network(record: Record, search: Search) -> str:
-    """The triple of a grid's network; of any other its notation, shortened."""
-    if search.recipe.grid is None:
+    """The settings of a network that a list holds; of any other its notation, shortened."""
+    if not search.space.listed:
         return short(record.arch)
     from nas.arch import parse
 
     arch = parse(record.arch)
-    factors = search.space.encode(arch).items()
-    return "  ".join(f"{name} {value:g}" for name, value in factors) + f"  {arch.resolution} px"
+    settings = search.space.encode(arch).items()
+    shown = [f"{name} {value if isinstance(value, str) else f'{value:g}'}" for name, value in settings]
+    return "  ".join([*shown, f"{arch.resolution} px"])
 
 
 class _Lines:

@@ -33,7 +33,7 @@ class Plan:
         """The command that goes on with this study."""
         from nas.study.storage import masked
 
-        grid = self.recipe.grid is not None
+        grid = bool(self.space.listed)
         words = ["nas", *(("grid", "--measure") if grid else ("search",)), "--study", self.recipe.name]
         words += [] if grid else ["-n", str(self.recipe.trials)]
         words += ["--storage", masked(self.storage), "--device", self.device]

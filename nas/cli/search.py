@@ -98,7 +98,7 @@ def _recipe_and_space(
     if space is None and recipe is None:
         return _stored(storage, str(study))
     named = load_recipe(recipe) if recipe else None
-    if named and named.grid and not space:
+    if named and named.grid:
         raise NasError(f"recipe '{recipe}' is that of a grid", f"nas grid --recipe {recipe} --measure")
     found = load_space(space or named.space if named else str(space))
     if named is None:
@@ -128,7 +128,7 @@ def _stored(storage: str, study: str) -> tuple[Recipe, Space]:
 
 def run_plan(plan: Plan, json_output: bool) -> int:
     """Run or go on with a study, print what it found, and return the exit code."""
-    from nas.cli.live import watch
+    from nas.cli.live import announce, watch
     from nas.environment import environment
     from nas.study.engine import Search
     from nas.study.executor import ExecutorError, LocalExecutor
@@ -146,7 +146,7 @@ def run_plan(plan: Plan, json_output: bool) -> int:
         executor = LocalExecutor(min(plan.workers, plan.recipe.trials), logs, threads=threads)
         search = Search(opened.study, plan.recipe, plan.space, executor, plan.device, baselines)
         try:
-            _announce(plan, search, opened.resumed)
+            announce(plan, search, opened.resumed)
             with watch(search, plan.recipe.trials), _signals(search) as received:
                 stopped = search.run()
         except ExecutorError as error:
@@ -195,26 +195,6 @@ def _signals(search: Search) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _announce(plan: Plan, search: Search, resumed: bool) -> None:
-    from nas.study.storage import masked
-
-    recipe, space = plan.recipe, plan.space
-    state = f"resuming: {search.done} of {recipe.trials} done" if resumed else "new"
-    lines = [
-        f"study  {recipe.name} ({state})     storage {masked(plan.storage)}     device {plan.device}",
-        f"space  {space.name}, {len(space.cells)} open cells, {space.size:.2g} settings     "
-        f"sampler {recipe.sampler}, seed {recipe.seed}",
-        "goal   " + "  ".join(f"{item.key} {'↑' if item.goal == 'maximize' else '↓'}" for item in search.objectives),
-    ]
-    if recipe.limits:
-        lines.append("limit  " + "  ".join(recipe.limits))
-    timed = [key for key in recipe.measured if key != "top1_pct"]
-    if plan.workers > 1 and timed:
-        lines.append(f"note   {plan.workers} workers share this machine and disturb each other's {', '.join(timed)}")
-    for line in lines:
-        console.say(line)
 
 
 def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:

@@ -18,9 +18,8 @@ from nas.foreign import Foreign, is_foreign
 from nas.metric import COMPUTED, Limit
 from nas.recipe import GridOptions, Recipe, Timing, Training
 from nas.space import DESCRIPTION, load_architecture
-from nas.study.grid_space import GridSpace
-from nas.study.space import Space
 from nas.study.samplers import make_sampler
+from nas.study.space import Space
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts
 
 _DRAWN = 2_000  # networks drawn to see whether limits can be met together
@@ -135,11 +134,8 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
         spent = cost(load_architecture(space.published[0]))
         limits += [f"{key}<={int(recipe.budget * getattr(spent, key))}" for key in ("flops", "params")]
     training = recipe.training
-    if training.resolution_scale is None and (isinstance(space, GridSpace) or "resolution" in space.cells):
-        # a fixed size would hide the cell
-        sizes = [space.base.resolution] if isinstance(space, GridSpace) else space.cells["resolution"].values
-        smallest = min(map(int, sizes))
-        training = training.model_copy(update={"resolution_scale": training.resolution / smallest})
+    if training.resolution_scale is None and space.smallest_side is not None:  # a fixed size would hide the cell
+        training = training.model_copy(update={"resolution_scale": training.resolution / space.smallest_side})
     changes = {
         "baselines": tuple(dict.fromkeys(names)),
         "limits": tuple(dict.fromkeys(limits)),
@@ -150,19 +146,13 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
 
 
 def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture | Foreign]:
-    """The recipe's baselines by name, of a grid those that it marks.
+    """The recipe's baselines by name: the space's own first (its smallest and largest, a grid's marks), then shipped ones.
 
-    `smallest` and `largest` are the space's members with least and most FLOPs; foreign networks lie outside any space.
+    Foreign networks lie outside any space.
 
     Raises: NasError for a name that is none, or a foreign network that an objective would have to make narrower.
     """
-    if isinstance(space, GridSpace):
-        return {mark: space.decode(space.settings(triple)) for mark, triple in space.marked.items()}
-    members = {"smallest": False, "largest": True}
-    return {
-        name: space.extreme("flops", members[name]) if name in members else _baseline(name, recipe)
-        for name in recipe.baselines
-    }
+    return {name: space.named(name) or _baseline(name, recipe) for name in recipe.baselines}
 
 
 def _baseline(name: str, recipe: Recipe) -> Architecture | Foreign:

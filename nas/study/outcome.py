@@ -1,0 +1,89 @@
+"""What a trial comes to: its record, from what is known in closed form to what a worker measured, and its limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from nas.arch import Architecture
+from nas.cost import cost
+from nas.foreign import Foreign
+from nas.metric import COMPUTED
+from nas.recipe import Recipe
+from nas.record import Reading, Record, State
+from nas.study.space import Space
+
+
+class Outcomes:
+    """Makes the records of one study."""
+
+    def __init__(self, study: str, recipe: Recipe, space: Space) -> None:
+        self.study, self.space, self.seed = study, space, recipe.seed
+        self.objectives = recipe.parsed_objectives
+        self.limits = sorted(recipe.parsed_limits, key=str)
+
+    def record(
+        self, arch: Architecture | Foreign, number: int | None, attrs: Mapping[str, Any], state: State
+    ) -> Record:
+        """The record of a trial, with the readings that cost nothing."""
+        return Record(
+            study=self.study,
+            trial=number,
+            state=state,
+            arch=str(arch),
+            id=arch.id,
+            readings=self.computed(arch),
+            baseline=attrs.get("baseline", ""),
+            retry_of=attrs.get("retry_of"),
+            seed=self.seed,
+            started=now(),
+        )
+
+    def computed(self, arch: Architecture | Foreign) -> dict[str, Reading]:
+        """Readings in closed form; none of a foreign network, which its worker counts."""
+        if isinstance(arch, Foreign):
+            return {}
+        spent = cost(arch)
+        closed = {"by": "closed form", "resolution": arch.resolution}
+        readings = {key: Reading(getattr(spent, key), conditions=closed) for key in COMPUTED}
+        score = self.space.rank_score(arch)
+        if score is None:
+            return readings
+        return {**readings, "rank_score": Reading(score, conditions={"by": "ranks in a fixed sample of the space"})}
+
+    def completed(self, record: Record, measured: Mapping[str, Any]) -> Record:
+        """`record` with its readings: complete if every objective has a finite value, failed if not."""
+        try:
+            readings = {**record.readings, **{key: Reading.from_json(value) for key, value in measured.items()}}
+            record = replace(record, readings=readings)
+            for objective in self.objectives:
+                value = objective.value(record.values)
+                if value is None or not math.isfinite(value):
+                    return replace(record, reason=f"{objective.key} could not be measured")
+            for limit in self.limits:
+                if not math.isfinite(record.values.get(limit.key, math.nan)):
+                    return replace(record, reason=f"{limit.key} could not be measured, and is limited")
+            return replace(record, state="complete", excess=self.excess(record.values))
+        except (TypeError, KeyError, ArithmeticError):
+            return replace(record, reason="the worker answered readings that do not read")
+
+    def excess(self, values: Mapping[str, float]) -> dict[str, float]:
+        """How far outside each limit; a limit on something not measured yet counts as met."""
+        return {str(limit): limit.excess(values[limit.key]) if limit.key in values else 0.0 for limit in self.limits}
+
+    def fits(self, arch: Architecture) -> bool:
+        """Whether the network's cost in closed form is within the limits."""
+        return all(value <= 0 for value in self.excess(asdict(cost(arch))).values())
+
+
+def stored(record: Record) -> dict[str, Any]:
+    """What a trial keeps of its record: all that Optuna does not know by itself."""
+    return {key: value for key, value in record.to_json().items() if key not in ("study", "trial", "settings")}
+
+
+def now() -> str:
+    """The time, as records write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
