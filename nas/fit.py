@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-from nas.arch import ArchitectureError, parse
-from nas.cost import cost
+from nas.as_run import cost_as_run
 from nas.errors import NasError
 from nas.metric import COMPUTED
 from nas.record import Reading, Record
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from nas.redraws import Rows, least_squares
 
 Response = Literal["time", "error"]
 LEAST = 5  # networks, below which no exponent is given
-_RESAMPLES = 2000
 _READING = {"time": "train_images_per_s", "error": "top1_pct"}
-_SETTING = {  # readings are compared within one device, or one recipe and data
-    "time": ("device", "precision", "memory_format", "compile", "optimizer", "threads"),
-    "error": ("data", "epochs", "train_images", "optimizer", "learning_rate", "batch", "width", "resolution_scale"),
-}
+_SETTING = {  # readings are compared within one device, or one recipe and data; resolutions are part of the cost
+    "time": ("device", "precision", "memory_format", "compile", "optimizer", "batch", "threads"),
+    "error": (
+        "data", "epochs", "train_images", "augment", "optimizer", "learning_rate", "warmup", "weight_decay",
+        "label_smoothing", "batch", "precision", "width", "resolution_scale",
+    ),
+}  # fmt: skip
 
 
 class FitError(NasError):
@@ -35,7 +33,7 @@ class FitError(NasError):
 
 @dataclass(frozen=True, slots=True)
 class PowerLaw:
-    """y ≈ `coefficient`·x^`exponent`. (`low`, `high`): 95 % bootstrap interval of the exponent; `r2`: of the logs."""
+    """y ≈ `coefficient`·x^`exponent`. (`low`, `high`): its 95 % interval by Student's t; `r2`: of the logs."""
 
     exponent: float
     low: float
@@ -44,21 +42,17 @@ class PowerLaw:
     r2: float
     points: int
 
-    def at(self, x: float) -> float:
-        """y at `x`."""
-        return float(self.coefficient * x**self.exponent)
-
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Measured networks under one setting: what each costs as it was run, and `values`, one a network.
+    """Measured networks under one setting: `archs`, what each costs as it was run, and `values`, one a network.
 
-    "time" is milliseconds of a training step per image (step time / batch), "error" 100 − top-1 in %. `left_out` counts
-    networks that were measured under another setting.
+    "time" is milliseconds of a training step per image (step time / batch), "error" 100 − top-1 in %. A network that
+    was run at two sizes stands in it twice. `left_out` counts what was measured under other settings alone.
     """
 
     response: Response
-    names: tuple[str, ...]
+    archs: tuple[str, ...]
     costs: Mapping[str, tuple[float, ...]]
     values: tuple[float, ...]
     setting: Mapping[str, object]
@@ -80,8 +74,8 @@ class Advice:
     reasons: tuple[str, ...]
 
 
-def power_law(xs: Sequence[float], ys: Sequence[float], seed: int = 0) -> PowerLaw:
-    """The least-squares line in log-log, with a percentile bootstrap over the points. The same points, the same law.
+def power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw:
+    """The least-squares line in log-log.
 
     Raises: FitError for points that are no positive numbers, fewer than three, or all at one x.
     """
@@ -91,108 +85,126 @@ def power_law(xs: Sequence[float], ys: Sequence[float], seed: int = 0) -> PowerL
     if not (np.isfinite(both).all() and (both > 0).all()):
         raise FitError("power law: expected finite numbers above 0")
     x, y = np.log(both)
-    if np.ptp(x) == 0:
+    line = least_squares(x[:, None], y)
+    if line is None:
         raise FitError("power law: every point has the same cost")
-    exponent, r2 = (float(value) for value in _lines(x[None], y[None])[:, 0])
-    slopes, _ = _lines(*_resampled(seed, x, y))
-    low, high = (float(end) for end in np.nanquantile(slopes, (0.025, 0.975)))
-    return PowerLaw(exponent, low, high, float(np.exp(y.mean() - exponent * x.mean())), r2, len(xs))
+    (exponent,), (error,) = line
+    left = y - y.mean() - exponent * (x - x.mean())
+    r2 = 1 - float(left @ left) / float(np.square(y - y.mean()).sum()) if np.ptp(y) else 1.0
+    coefficient = float(np.exp(y.mean() - exponent * x.mean()))
+    return PowerLaw(exponent, exponent - error, exponent + error, coefficient, r2, len(xs))
 
 
 def family(records: Iterable[Record], response: Response) -> Family:
-    """The networks of `records` that have the reading, each once, under the setting that most of them share.
+    """The networks of `records` that have the reading, each once a size, under the setting that most of them share.
 
     The cost is that of the network as it was run (at the timed resolution, or the proxy that was trained), in closed
     form; a foreign network's comes from its record, and counts only at the resolution it was recorded at.
     """
-    groups: dict[tuple[tuple[str, str], ...], dict[str, list[tuple[dict[str, float], float]]]] = {}
-    names: dict[str, str] = {}
+    groups: dict[tuple[tuple[str, str], ...], dict[tuple[str, tuple[float, ...]], list[float]]] = {}
     for record in records:
         reading = record.readings.get(_READING[response])
-        spent = _cost_as_run(record, reading) if reading else None
+        spent = cost_as_run(record, reading) if reading else None
         value = _value(reading, response) if reading else 0.0
         if reading and spent and value > 0 and record.reused is None:
             setting = tuple((key, str(reading.conditions.get(key))) for key in _SETTING[response])
-            groups.setdefault(setting, {}).setdefault(record.arch, []).append((spent, value))
-            names.setdefault(record.arch, record.baseline or record.id)
+            run = record.arch, tuple(spent[key] for key in COMPUTED)
+            groups.setdefault(setting, {}).setdefault(run, []).append(value)
     if not groups:
         return Family(response, (), {}, (), {}, 0)
     setting = max(groups, key=lambda key: (len(groups[key]), key))
     chosen = groups[setting]
     return Family(
         response,
-        tuple(names[arch] for arch in chosen),
-        {key: tuple(runs[0][0][key] for runs in chosen.values()) for key in COMPUTED},
-        tuple(median(value for _, value in runs) for runs in chosen.values()),
+        tuple(arch for arch, _ in chosen),
+        {key: tuple(spent[place] for _, spent in chosen) for place, key in enumerate(COMPUTED)},
+        tuple(median(values) for values in chosen.values()),
         dict(setting),
-        len(names.keys() - chosen.keys()),
+        len(set().union(*groups.values()) - chosen.keys()),
     )
 
 
-def advise(time: Family) -> Advice:
-    """Which rule this device asks for, by whether activations or FLOPs predict the time of a training step.
+def advise(time: Family, error: Family) -> Advice:
+    """Which rule this device asks for: by accuracy at equal train time where both were measured, by time alone where
+    not.
 
-    Where activations do, width buys the most FLOPs a second (dWr, arXiv:2103.06877); where FLOPs do, networks of equal
-    FLOPs cost the same time and the balanced rule is the one to take. The two are compared by R² on the same resamples.
+    Time: ln t = p·ln FLOPs + q·ln activations. Where activations weigh more (q > p), mostly width (`fast`, dWr) buys
+    the most FLOPs a second (arXiv:2103.06877); where FLOPs do, nothing speaks for
+    leaving the balanced rule. Accuracy: ln error = k·ln t + m·ln (FLOPs / activations). At equal time `fast`
+    has more FLOPs an activation than `compound`: m < 0 is for it, m > 0 against it.
     """
     if len(time.values) < LEAST:
         return Advice(None, (f"{len(time.values)} networks have a train time; an exponent needs at least {LEAST}.",))
-    if any(len(set(time.costs[key])) < 2 for key in ("flops", "activations")):
-        return Advice(None, ("Every network costs the same: nothing can be said about what cost does to time.",))
-    laws = time.laws
-    flops, activations, y = (np.log(np.array(v)) for v in (time.costs["flops"], time.costs["activations"], time.values))
-    alike = float(np.corrcoef(flops, activations)[0, 1])
-    by_flops, by_activations = (_lines(*_resampled(0, x, y))[1] for x in (flops, activations))
-    low, high = (float(end) for end in np.nanquantile(by_activations - by_flops, (0.025, 0.975)))
-    reasons = [
-        f"Over {len(y)} networks, activations explain {laws['activations'].r2:.3f} of the variation of log time and "
-        f"FLOPs {laws['flops'].r2:.3f}; the difference lies between {low:+.3f} and {high:+.3f} (95 %, bootstrap).",
-        f"Among these networks the logarithms of FLOPs and activations correlate by {alike:.2f}.",
-    ]
-    if low > 0:
-        words = "Activations predict time better: mostly width (fast) makes the fewest of them for its FLOPs."
-        return Advice("fast", (*reasons, words))
-    if high < 0:
+    flops, activations, y = _logs(time.costs["flops"], time.costs["activations"], time.values)
+    powers = least_squares(np.array([flops, activations]).T, y)
+    weights = least_squares(np.array([activations + flops, activations - flops]).T, y)  # (p + q)/2 and (q − p)/2
+    if powers is None or weights is None:
+        return Advice(None, ("FLOPs and activations do not vary apart: nothing can be said about which drives time.",))
+    p, q = powers[0]
+    low, high = (2 * (weights[0][1] + sign * weights[1][1]) for sign in (-1, 1))
+    rule, words = _verdict(low, high, _BY_TIME)
+    reasons = (
+        f"Over {len(y)} networks, train time goes as FLOPs^{p:.2f} · activations^{q:.2f}; the second exponent less the "
+        f"first lies between {low:+.2f} and {high:+.2f} (95 %).",
+        f"Among these networks the logarithms of FLOPs and activations correlate by "
+        f"{float(np.corrcoef(flops, activations)[0, 1]):.2f}.",
+        words,
+    )
+    return _with_accuracy(Advice(rule, reasons), time, error)
+
+
+_BY_TIME = (
+    ("compound", "FLOPs weigh more in the time: nothing speaks for leaving the balanced rule (compound)."),
+    ("fast", "Activations weigh more in the time: mostly width (fast) makes the fewest of them for its FLOPs."),
+    "By time the two are not told apart: measure networks of equal FLOPs and unlike activations, for example both "
+    "rules at the same φ.",
+)
+_BY_ACCURACY = (
+    ("fast", "At equal train time, more FLOPs an activation, as fast has them, mean a lower error."),
+    ("compound", "At equal train time, fewer FLOPs an activation, as compound has them, mean a lower error."),
+    "Accuracy at equal train time does not tell the rules apart: what is recommended goes by time alone.",
+)
+
+
+def _with_accuracy(by_time: Advice, time: Family, error: Family) -> Advice:
+    """The advice by accuracy at equal time, where networks have both and it tells the rules apart."""
+    seconds = dict(zip(time.archs, time.values, strict=True))
+    places = [place for place, arch in enumerate(error.archs) if arch in seconds]
+    if len(places) < LEAST:
         words = (
-            "FLOPs predict time better: networks of equal FLOPs take equal time, so the balanced rule costs no more."
+            f"Accuracy was not considered: {len(places)} of these networks have one, and at least {LEAST} are needed."
         )
-        return Advice("compound", (*reasons, words))
-    words = "The two are not told apart: these measurements recommend no rule. "
-    words += "Measure networks of equal FLOPs and unlike activations, for example both rules at the same φ."
-    return Advice(None, (*reasons, words))
+        return Advice(by_time.rule, (*by_time.reasons, words))
+    flops, activations, y, t = _logs(
+        *([values[place] for place in places] for values in (error.costs["flops"], error.costs["activations"])),
+        [error.values[place] for place in places],
+        [seconds[error.archs[place]] for place in places],
+    )
+    plane = least_squares(np.array([t, flops - activations]).T, y)
+    if plane is None:
+        words = "Accuracy was not considered: time and FLOPs an activation do not vary apart."
+        return Advice(by_time.rule, (*by_time.reasons, words))
+    low, high = (plane[0][1] + sign * plane[1][1] for sign in (-1, 1))
+    rule, words = _verdict(low, high, _BY_ACCURACY)
+    ends = " to ".join(f"{100 * (2**end - 1):+.1f}" for end in (low, high))
+    found = (
+        f"At equal train time, twice the FLOPs an activation change the error by {ends} % of it (95 %, {len(y)} "
+        "networks, costs as they were trained)."
+    )
+    return Advice(rule or by_time.rule, (*by_time.reasons, found, words))
 
 
-def _lines(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(slopes, R²) of the least-squares lines through the rows of `x` and `y`; nan for a row with one x."""
-    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
-    xx, xy, yy = (x * x).sum(axis=1), (x * y).sum(axis=1), (y * y).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.array([xy / xx, np.where(yy > 0, xy * xy / (xx * yy), np.where(xx > 0, 1.0, np.nan))])
+def _verdict(low: float, high: float, choices: tuple[tuple[str, str], tuple[str, str], str]) -> tuple[str | None, str]:
+    """(rule, why): the first choice where the interval lies below 0, the second above it, none where it holds 0."""
+    below, above, neither = choices
+    return below if high < 0 else above if low > 0 else (None, neither)
 
 
-def _resampled(
-    seed: int, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    drawn = np.random.default_rng(seed).integers(len(x), size=(_RESAMPLES, len(x)))
-    return x[drawn], y[drawn]
+def _logs(*columns: Sequence[float]) -> list[Rows]:
+    return [np.log(np.array(column, dtype=float)) for column in columns]
 
 
 def _value(reading: Reading, response: Response) -> float:
     if response == "error":
         return 100 - reading.value
     return 1000 / reading.value if reading.value > 0 else 0.0
-
-
-def _cost_as_run(record: Record, reading: Reading) -> dict[str, float] | None:
-    trained = reading.detail.get("trained")
-    resolution = reading.conditions.get("resolution")
-    try:
-        arch = parse(trained if isinstance(trained, str) else record.arch)
-        if trained is None and isinstance(resolution, int):
-            arch = dataclasses.replace(arch, resolution=resolution)
-    except ArchitectureError:
-        found = {key: record.value(key) for key in COMPUTED}
-        counted = record.readings["flops"].conditions.get("resolution") if "flops" in record.readings else None
-        known = {key: value for key, value in found.items() if value}
-        return known if len(known) == len(COMPUTED) and counted in (None, resolution) else None
-    return {key: float(value) for key, value in dataclasses.asdict(cost(arch)).items()}

@@ -101,7 +101,7 @@ def grid(  # noqa: PLR0913
     edge (1.9 for 2 ± 0.1) is outside on every machine. Channels round to `divisor` (with `floor`), pixels to `pixels`,
     layers up, as in `nas.scaling.scale`. The paper publishes neither step nor range.
 
-    Raises: GridError for numbers that make no grid, more than `most` triples (or `CEILING`), more than `PASSING` of them
+    Raises: GridError for numbers that make no grid, more than `most` triples (or `CEILING`), more than `PASSING`
     that pass, or no member at all.
     """
     _check(target=target, step=step, tolerance=tolerance, low=low, high=high)
@@ -235,9 +235,10 @@ def _check(**numbers: float) -> None:
 def _check_grid(constraint: str, rungs: _Rungs, most: int, step: float) -> None:
     if constraint not in get_args(Constraint):
         raise GridError(f"grid: unknown constraint '{constraint}'", nearest(constraint, get_args(Constraint)))
-    if constraint == "nominal" and rungs.counts[0] < rungs.unit:
+    lowest = rungs.counts[0] / rungs.unit
+    if constraint == "nominal" and lowest < 1:
         raise GridError(
-            f"grid: the nominal constraint has α, β, γ of at least 1 (equation 3); got {rungs.counts[0] / rungs.unit:g}",
+            f"grid: the nominal constraint has α, β, γ of at least 1 (equation 3); got {lowest:g}",
             "use a range from 1, or the real constraint: --constraint real",
         )
     triples = rungs.triples

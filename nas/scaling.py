@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from nas.arch import Architecture, ArchitectureError, Stage, round_channels
+from nas.arch import Architecture, ArchitectureError, Op, Stage, round_channels
 
 Dimension = Literal["depth", "width", "resolution"]
 Multiplier = Literal["mobilenetv1", "mobilenetv2"]
@@ -84,46 +84,41 @@ def fast(arch: Architecture, ratio: float, *, emphasis: float = 0.8) -> Architec
     return _deepened(wide, lambda layers: max(1, round(layers * ratio ** (rest / 2))))
 
 
-def staged(  # noqa: PLR0913
-    arch: Architecture,
-    *,
-    depth: float,
-    width: float,
-    resolution: float,
-    late: Mapping[int, int] | None = None,
-    tail: Stage | None = None,
-    cap: int = 480,
+def staged(
+    arch: Architecture, *, depth: float, width: float, resolution: float, late: bool = False, cap: int = 480
 ) -> Architecture:
     """`arch` scaled as EfficientNetV2-S, -M and -L are (arXiv:2104.00298v3, §3.3), as far as that is a rule.
 
-    Layers × `depth` and channels × `width` as in EfficientNet, at most `cap` pixels, and more layers late: `late` adds
-    layers to stages of the base (numbered from 1) and `tail` a stage behind its last, both before scaling. The head
-    stays, and the stem is as wide as the first stage, which is what the released networks have and the text does not
-    say. With `LATE` and `TAIL` the base × B7's coefficients is V2-L exactly.
+    Layers × `depth` and channels × `width` as in EfficientNet, at most `cap` pixels, and where `late`, the layers of
+    `late_stages` more. The head stays, and the stem is as wide as the first stage, even where the base's is wider:
+    that is what the released networks have (V2-S: 24 for the base's 32) and the text does not say. The base × B7's
+    coefficients with late layers is V2-L exactly.
+
+    Raises: ArchitectureError for a base that does not begin with Fused-MBConv: of no other do these roundings tell.
     """
-    unknown = [number for number in late or {} if not 1 <= number <= len(arch.stages)]
-    if unknown:
-        raise ArchitectureError(f"scale: late: expected stages from 1 to {len(arch.stages)}; got {unknown[0]}")
-    stages = tuple(
-        dataclasses.replace(stage, layers=stage.layers + (late or {}).get(number, 0))
-        for number, stage in enumerate(arch.stages, 1)
-    )
-    longer = dataclasses.replace(arch, stages=(*stages, *((tail,) if tail else ())))
+    if arch.stages[0].op is not Op.FUSED_MBCONV:
+        raise ArchitectureError(
+            "scale: the staged rule is EfficientNetV2's; expected a base whose first stage is Fused-MBConv",
+            "use another rule, for example compound, or a base such as efficientnetv2-b0",
+        )
+    longer = dataclasses.replace(arch, stages=late_stages(arch)) if late else arch
     made = scale(longer, depth=depth, width=width, resolution=resolution)
     side = min(made.resolution, max(arch.resolution, cap))  # the cap shrinks no base
     return dataclasses.replace(made, stem=made.stages[0].channels, head=arch.head, resolution=side)
 
 
-LATE: Mapping[int, int] = {5: 1}  # what V2-M (14 = ⌈2.2·6⌉ layers) and V2-L (19 = ⌈3.1·6⌉) have more in stage 5
+def late_stages(arch: Architecture) -> tuple[Stage, ...]:
+    """The base's stages as V2-M and V2-L have them: one layer more in the last but one, and a stage behind the last.
 
-
-def late_stage(arch: Architecture) -> Stage:
-    """The base row of V2-M's and V2-L's seventh stage: two blocks, 5/3 of the last width, stride 1.
-
-    192 → 320 channels, then 512 = 1.6·320 in M and 640 = 2·320 in L; 5 = ⌈2.2·2⌉ and 7 = ⌈3.1·2⌉ layers.
+    Stage 5 of V2-B0 has then 6 layers: 14 = ⌈2.2·6⌉ in M, 19 = ⌈3.1·6⌉ in L. The seventh stage has two blocks, 5/3 of
+    the last width and stride 1: 192 → 320 channels, 512 = 1.6·320 in M and 640 = 2·320 in L; 5 = ⌈2.2·2⌉ and
+    7 = ⌈3.1·2⌉ layers.
     """
-    last = arch.stages[-1]
-    return dataclasses.replace(last, stride=1, channels=round_channels(last.channels * 5 / 3), layers=2)
+    stages, last = list(arch.stages), arch.stages[-1]
+    place = max(0, len(stages) - 2)
+    stages[place] = dataclasses.replace(stages[place], layers=stages[place].layers + 1)
+    behind = dataclasses.replace(last, stride=1, channels=round_channels(last.channels * 5 / 3), layers=2)
+    return (*stages, behind)
 
 
 def multipliers(
@@ -146,6 +141,9 @@ def multipliers(
     return dataclasses.replace(thin, resolution=side)
 
 
+_FACTORS = (1e-9, 1e9)  # of beyond, a product of five at some φ is no float
+
+
 @dataclass(frozen=True, slots=True)
 class Factors:
     """α, β, γ of compound scaling: what one step of φ multiplies layers, channels and pixels by."""
@@ -155,7 +153,10 @@ class Factors:
     gamma: float = 1.15
 
     def __post_init__(self) -> None:
-        _positive(alpha=self.alpha, beta=self.beta, gamma=self.gamma)
+        for name, factor in dataclasses.asdict(self).items():
+            if not _FACTORS[0] <= factor <= _FACTORS[1]:
+                ends = "from {:g} to {:g}".format(*_FACTORS)
+                raise ArchitectureError(f"scale: {name}: expected a number {ends}; got {factor!r}")
 
     @property
     def product(self) -> float:
@@ -172,12 +173,21 @@ class Factors:
     def ratio(self, phi: float) -> float:
         """Nominal FLOPs at `phi` over those of the base."""
         depth, width, resolution = self.power(phi)
-        return depth * width**2 * resolution**2
+        return depth * width * width * resolution * resolution  # x**2 raises where x * x is infinite
+
+
+def implied_phi(coefficient: float, factor: float) -> float | None:
+    """The φ at which factor^φ is `coefficient`: ln coefficient / ln factor; None for a factor of 1."""
+    return None if factor == 1 else math.log(coefficient) / math.log(factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule under its name. `make` scales a base to φ; every rule but the multipliers spends `Factors.ratio(phi)`."""
+    """A rule under its name. `make` scales a base to φ.
+
+    Before rounding, compound, the single dimensions and fast spend `Factors.ratio(phi)` times the FLOPs; the
+    multipliers leave the depth alone and spend (β·γ)^(2φ); staged promises no ratio, for its cap and its late layers.
+    """
 
     name: str
     meaning: str
@@ -195,10 +205,8 @@ def _compound_v2(arch: Architecture, phi: float, factors: Factors) -> Architectu
 def _staged(arch: Architecture, phi: float, factors: Factors) -> Architecture:
     """Late layers come with B5's depth: V2-S (× 1.8) has none, V2-M (× 2.2) and V2-L (× 3.1) have them."""
     depth, width, resolution = factors.power(phi)
-    if depth < 2:
-        return arch if phi == 0 else staged(arch, depth=depth, width=width, resolution=resolution)
-    late = {max(1, len(arch.stages) - 1): 1}
-    return staged(arch, depth=depth, width=width, resolution=resolution, late=late, tail=late_stage(arch))
+    made = staged(arch, depth=depth, width=width, resolution=resolution, late=depth >= 2)
+    return arch if phi == 0 else made
 
 
 def _spend(dimension: Dimension) -> Callable[[Architecture, float, Factors], Architecture]:
@@ -208,6 +216,7 @@ def _spend(dimension: Dimension) -> Callable[[Architecture, float, Factors], Arc
 def _multiplied(rounding: Multiplier) -> Callable[[Architecture, float, Factors], Architecture]:
     def make(arch: Architecture, phi: float, factors: Factors) -> Architecture:
         _, width, resolution = factors.power(phi)
+        _positive(resolution=resolution)
         side = _side(arch.resolution, resolution, 32)
         return multipliers(arch, width=width, resolution=side, rounding=rounding)
 
@@ -228,7 +237,10 @@ RULES: dict[str, Rule] = {
             lambda arch, phi, factors: fast(arch, factors.ratio(phi)),
         ),
         Rule(
-            "staged", "EfficientNetV2: at most 480 px, from depth × 2 on more layers late (arXiv:2104.00298)", _staged
+            "staged",
+            "EfficientNetV2's: as compound to at most 480 px, the stem as wide as the first stage, from depth × 2 on "
+            "more layers late; no promised ratio (arXiv:2104.00298)",
+            _staged,
         ),
         Rule("mobilenetv1", "width β^φ in whole channels, resolution γ^φ to 32 px", _multiplied("mobilenetv1")),
         Rule(

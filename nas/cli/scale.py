@@ -37,7 +37,8 @@ def scale(  # noqa: PLR0913, PLR0917
     """Scale a network by a rule and print the family beside the published one; or fit a measured family.
 
     Rules: compound, compound-v2, depth, width, resolution, fast (mostly width), staged (EfficientNetV2),
-    mobilenetv1, mobilenetv2. All but the multipliers spend (α·β²·γ²)^φ times the FLOPs, before rounding.
+    mobilenetv1, mobilenetv2. Before rounding, those up to fast spend (α·β²·γ²)^φ times the FLOPs; staged promises no
+    ratio (at most 480 px, more layers late), and the multipliers spend (β·γ)^(2φ).
 
     Examples:
 
@@ -70,17 +71,18 @@ def scale(  # noqa: PLR0913, PLR0917
 def parse_phis(text: str) -> list[float]:
     """The values of φ: `0:7`, `0:2:0.5`, `-2:0`, `0,0.5,1`. Raises: NasError for no number, or values out of order."""
     from decimal import Decimal, InvalidOperation
+    from math import isfinite
 
     try:
         ends = [Decimal(part.strip()) for part in text.split(":" if ":" in text else ",")]
     except InvalidOperation:
         ends = []
-    if not ends or not all(end.is_finite() for end in ends) or (":" in text and len(ends) > 3):
+    if not ends or not all(end.is_finite() and isfinite(float(end)) for end in ends) or (":" in text and len(ends) > 3):
         raise NasError(f"φ: '{text}' does not parse", "write a range (0:7, 0:2:0.5, -2:0) or a list (0,0.5,1)")
     values = ends
     if ":" in text:
         step = ends[2] if len(ends) == 3 else Decimal(1)
-        if step <= 0:
+        if float(step) <= 0:
             raise NasError(f"φ: the step of '{text}' must be above 0", "write LOW:HIGH:STEP")
         count = int((ends[1] - ends[0]) / step) + 1 if ends[1] >= ends[0] else 0
         values = [ends[0] + number * step for number in range(min(count, _MOST_PHIS + 1))]
@@ -113,16 +115,15 @@ def _fit(paths: list[Path]) -> tuple[list[Family], Advice]:
         raise NasError(
             f"{names}: no network has a train time or an accuracy", "measure some: nas measure --zoo, or nas search"
         )
-    return [time, error], advise(time)
+    return [time, error], advise(time, error)
 
 
 def _print_family(family: Scaled) -> None:
-    from nas.report.scaled import family_table, implied_table, remainder_table
+    from nas.report.scaled import tables_of
     from nas.report.table import narrow
 
-    for table in (narrow(family_table(family)), implied_table(family), remainder_table(family)):
-        if table.rows:
-            console.show(console.as_rich(table, table.caption))
+    for table in tables_of(family):
+        console.show(console.as_rich(narrow(table), table.caption))
 
 
 def _print_fit(measured: list[Family], advice: Advice) -> None:

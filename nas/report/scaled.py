@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from nas.metric import METRICS, si
 from nas.report.papers.facts import facts, number
 from nas.report.table import Cell, Column, Table, text, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
-from nas.scaling import LATE, Factors, Rule, late_stage, staged
+from nas.scaling import Factors, Rule, implied_phi, staged
 from nas.space import dump_architecture, load_architecture
 
 
@@ -82,8 +81,8 @@ def published_family(base: str, origin: Architecture) -> tuple[Published, ...]:
     return tuple(found) if found and found[0].arch == origin else ()
 
 
-def implied_phi(member: Published, origin: Architecture, factors: Factors) -> dict[str, float | None]:
-    """The φ at which the rule has each published coefficient: ln(coefficient) / ln(factor); None for a factor of 1.
+def implied_phis(member: Published, origin: Architecture, factors: Factors) -> dict[str, float | None]:
+    """The φ at which the rule has each published coefficient; None for a factor of 1.
 
     "flops" is that of the network's counted FLOPs, over α·β²·γ². A family that followed the rule would have one φ.
     """
@@ -93,7 +92,7 @@ def implied_phi(member: Published, origin: Architecture, factors: Factors) -> di
         "resolution": (member.arch.resolution / origin.resolution, factors.gamma),
         "flops": (member.cost.flops / cost(origin).flops, factors.product),
     }
-    return {key: None if factor == 1 else math.log(ratio) / math.log(factor) for key, (ratio, factor) in ratios.items()}
+    return {key: implied_phi(*pair) for key, pair in ratios.items()}
 
 
 def family_table(family: Scaled) -> Table:
@@ -148,7 +147,12 @@ def laws_table(families: Sequence[Family]) -> Table:
         for family in families
         for key, law in family.laws.items()
     )  # fmt: skip
-    return Table("laws", "Power laws by least squares in log-log; intervals by bootstrap over networks", columns, rows)
+    return Table("laws", "Power laws by least squares in log-log; intervals of Student's t", columns, rows)
+
+
+def tables_of(family: Scaled) -> list[Table]:
+    """The family, the φ that published coefficients imply, what the staged rule leaves over: those that have rows."""
+    return [table for table in (family_table(family), implied_table(family), remainder_table(family)) if table.rows]
 
 
 def write_family(family: Scaled, out: Path) -> list[Path]:
@@ -156,7 +160,7 @@ def write_family(family: Scaled, out: Path) -> list[Path]:
 
     Raises: ReportError where `out` cannot be written.
     """
-    tables = [table for table in (family_table(family), implied_table(family)) if table.rows]
+    tables = tables_of(family)
     documents = {
         f"architectures/{name}.yaml": dump_architecture(
             member.arch, name, f"{family.base} at φ = {member.phi:g} by the rule {family.rule.name} of nas scale"
@@ -185,6 +189,7 @@ def member_name(family: Scaled, member: Made) -> str:
 
 def document(family: Scaled) -> dict[str, object]:
     """The family as JSON."""
+    remainder = remainder_table(family)
     return {
         "base": family.base, "rule": family.rule.name, "factors": asdict(family.factors),
         "members": [
@@ -193,8 +198,12 @@ def document(family: Scaled) -> dict[str, object]:
         ],
         "published": [
             {"name": p.name, "depth": p.depth, "width": p.width, "resolution": p.arch.resolution, **asdict(p.cost),
-             "implied_phi": implied_phi(p, family.origin, family.factors)}
+             "implied_phi": implied_phis(p, family.origin, family.factors)}
             for p in published_family(family.base, family.origin)
+        ],
+        "remainder": [
+            {column.key: cell.raw for column, cell in zip(remainder.columns, row, strict=True)}
+            for row in remainder.rows
         ],
     }  # fmt: skip
 
@@ -223,7 +232,7 @@ def _row(family: Scaled, member: Made, beside: bool) -> tuple[Cell, ...]:
 
 
 def _phis(family: Scaled, member: Published) -> list[Cell]:
-    implied = implied_phi(member, family.origin, family.factors)
+    implied = implied_phis(member, family.origin, family.factors)
     return [Cell("–") if implied[key] is None else Cell(f"{implied[key]:.2f}", implied[key]) for key in _PHI]
 
 
@@ -267,8 +276,7 @@ def staged_like(origin: Architecture, number_of: int, *, late: bool) -> Architec
         depth=number(row["depth"]),
         width=number(row["width"]),
         resolution=number(row["resolution"]) / 224,
-        late=LATE if late else None,
-        tail=late_stage(origin) if late else None,
+        late=late,
     )
 
 

@@ -11,7 +11,7 @@ from nas.report.papers.facts import Fact, facts, number
 from nas.report.papers.networks import closed, closed_cost
 from nas.report.papers.paper import Section
 from nas.report.table import Cell, Column, Table, text
-from nas.scaling import LATE, late_stage, scale, staged
+from nas.scaling import scale, staged
 
 _NAMES = {"s": "efficientnet-b4", "m": "efficientnet-b5", "l": "efficientnet-b7"}
 
@@ -66,14 +66,12 @@ def rules() -> Section:
         plain = dataclasses.replace(
             scale(base, width=coefficients[0], depth=coefficients[1], floor=None), resolution=released.resolution
         )
-        late = size != "s"
         ruled = staged(
             base,
             width=coefficients[0],
             depth=coefficients[1],
             resolution=coefficients[2] / base.resolution,
-            late=LATE if late else None,
-            tail=late_stage(base) if late else None,
+            late=size != "s",
         )
         shown.append((size, coefficients, plain, ruled, released))
         rows += _stages(size, plain, ruled, released)
