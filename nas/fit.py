@@ -129,9 +129,9 @@ def advise(time: Family, error: Family) -> Advice:
     not.
 
     Time: ln t = p·ln FLOPs + q·ln activations. Where activations weigh more (q > p), mostly width (`fast`, dWr) buys
-    the most FLOPs a second (arXiv:2103.06877); where FLOPs do, nothing speaks for
-    leaving the balanced rule. Accuracy: ln error = k·ln t + m·ln (FLOPs / activations). At equal time `fast`
-    has more FLOPs an activation than `compound`: m < 0 is for it, m > 0 against it.
+    the most FLOPs a second (arXiv:2103.06877); where FLOPs do, nothing speaks for leaving the
+    balanced rule. Accuracy: ln error = k·ln t + m·ln (FLOPs / activations). At equal time `fast` has more FLOPs an
+    activation than `compound`: m < 0 is for it, m > 0 against it.
     """
     if len(time.values) < LEAST:
         return Advice(None, (f"{len(time.values)} networks have a train time; an exponent needs at least {LEAST}.",))

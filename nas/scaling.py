@@ -176,9 +176,9 @@ class Factors:
         return depth * width * width * resolution * resolution  # x**2 raises where x * x is infinite
 
 
-def implied_phi(coefficient: float, factor: float) -> float | None:
-    """The φ at which factor^φ is `coefficient`: ln coefficient / ln factor; None for a factor of 1."""
-    return None if factor == 1 else math.log(coefficient) / math.log(factor)
+def implied_phi(coefficient: float, factor: float) -> float:
+    """The φ at which factor^φ is `coefficient`: ln coefficient / ln factor; no factor of 1 has one."""
+    return math.log(coefficient) / math.log(factor)
 
 
 @dataclass(frozen=True, slots=True)

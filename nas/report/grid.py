@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nas.arch import Architecture
-from nas.cost import Cost, cost
+from nas.cost import cost
 from nas.grid import PAPER, Grid, Member
 from nas.report.papers.figure import Axis, Figure, Series
 from nas.report.table import Cell, Column, Table, copy_button, text, to_csv, to_html, to_markdown
@@ -39,7 +39,6 @@ class PaperTriple:
     nominal: float
     real: float
     arch: Architecture
-    cost: Cost
     passed: bool
     member: Member | None
 
@@ -51,10 +50,10 @@ def paper(grid: Grid) -> PaperTriple:
         grid.base, depth=alpha, width=beta, resolution=gamma,
         divisor=grid.divisor, floor=grid.floor, pixels=grid.pixels,
     )  # fmt: skip
-    spent = cost(arch)
+    real = cost(arch).flops / grid.base_cost.flops
     member = next((member for member in grid.members if member.arch == arch), None)
     passed = member is not None and PAPER in member.triples
-    return PaperTriple(Factors(*PAPER).product, spent.flops / grid.base_cost.flops, arch, spent, passed, member)
+    return PaperTriple(Factors(*PAPER).product, real, arch, passed, member)
 
 
 def sentences(grid: Grid) -> tuple[str, ...]:
@@ -105,14 +104,14 @@ def triples_table(grid: Grid) -> Table:
     )  # fmt: skip
 
 
-def cost_figure(grid: Grid) -> Figure:
-    """Nominal against real cost of every network, the line on which they are equal, and the paper's triple."""
-    own = paper(grid)
-    nominal = [member.nominal for member in grid.members]
-    ends = min([*nominal, own.nominal]), max([*nominal, own.nominal])
+def cost_figure(*grids: Grid) -> Figure:
+    """Nominal against real cost of every network of grids over one base, the line on which the two are equal, and the
+    paper's triple."""
+    own = paper(grids[0])
+    nominal = [own.nominal, *(member.nominal for grid in grids for member in grid.members)]
+    ends = min(nominal), max(nominal)
     series = (
-        Series("networks", "computed", tuple(nominal), tuple(m.real for m in grid.members),
-               tuple(_label(m) for m in grid.members), line=False),
+        *(_networks(grid, style) for grid, style in zip(grids, (0, 3), strict=False)),
         Series("real = nominal", "computed", ends, ends, ("", ""), style=4),
         Series("the paper's (1.2, 1.1, 1.15)", "computed", (own.nominal,), (own.real,),
                (f"the paper's, {own.arch.resolution} px",), line=False, style=1),
@@ -123,6 +122,14 @@ def cost_figure(grid: Grid) -> Figure:
         "nominal-real", "Nominal against real cost", caption,
         Axis("nominal cost α·β²·γ²"), Axis("FLOPs, built / base"), series,
     )  # fmt: skip
+
+
+def _networks(grid: Grid, style: int) -> Series:
+    kind = "nominal" if grid.constraint == "nominal" else "built"
+    x, y = tuple(member.nominal for member in grid.members), tuple(member.real for member in grid.members)
+    labels = tuple(_label(member) for member in grid.members)
+    name = f"{kind} cost within {grid.tolerance:g} of {grid.target:g}"
+    return Series(name, "computed", x, y, labels, line=False, style=style)
 
 
 def write_grid(grid: Grid, name: str, out: Path) -> Path:

@@ -92,7 +92,7 @@ def implied_phis(member: Published, origin: Architecture, factors: Factors) -> d
         "resolution": (member.arch.resolution / origin.resolution, factors.gamma),
         "flops": (member.cost.flops / cost(origin).flops, factors.product),
     }
-    return {key: implied_phi(*pair) for key, pair in ratios.items()}
+    return {key: None if factor == 1 else implied_phi(ratio, factor) for key, (ratio, factor) in ratios.items()}
 
 
 def family_table(family: Scaled) -> Table:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from nas.arch import Architecture
 from nas.cost import by_stage
+from nas.grid import PAPER
 from nas.report.papers.audit.finding import Finding, Published, billions, one, rounds_to, some, sources
+from nas.scaling import implied_phi as phi_of
 from nas.scaling import scale
 from nas.space import load_architecture
 
@@ -58,7 +58,7 @@ def implied_phi(published: Published) -> Finding:
     steps, spread = [], []
     for name, row in zip(_NAMES[1:], rows[1:], strict=True):
         depth, width, pixels = float(row["depth"]), float(row["width"]), float(row["resolution"])
-        each = (math.log(depth, 1.2), math.log(width, 1.1), math.log(pixels / base, 1.15))
+        each = tuple(map(phi_of, (depth, width, pixels / base), PAPER))
         spread.append(max(each) - min(each))
         steps.append(
             f"{name}: ln {depth} / ln 1.2 = {each[0]:.2f} from depth, ln {width} / ln 1.1 = {each[1]:.2f} from width, "
