@@ -27,3 +27,9 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known: {', '.join(names)}" if names else ""
+
+
+def raised(error: BaseException) -> str:
+    """`RuntimeError: no kernel`: what somebody else's code raised, in one line of a readable length."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -69,6 +69,11 @@ class Asked:
     resolution: int | None
     classes: int | None
 
+    def sized(self, own: int) -> Foreign:
+        """The network: of `own` pixels and of 1,000 classes, where nothing else was written."""
+        resolution = own if self.resolution is None else self.resolution
+        return Foreign(self.reference, resolution, 1000 if self.classes is None else self.classes)
+
 
 def is_foreign(text: str) -> bool:
     """Whether `text` has the form of a foreign network. `STUDY:17` has not: digits follow the colon."""
@@ -94,5 +99,4 @@ def read(text: str) -> Architecture | Foreign:
     """
     if not is_foreign(text):
         return parse(text)
-    asked = split(text)
-    return Foreign(asked.reference, asked.resolution or DEFAULT_RESOLUTION, asked.classes or 1000)
+    return split(text).sized(DEFAULT_RESOLUTION)

@@ -28,7 +28,7 @@ sets:
   reduced: {{networks: pairs, rounds: 2, resolution_scale: 0.5, train_batch: auto, infer_batch: auto, precision: fp32,
             latency: marked, latency_threads: 1, time_cap: 0.05}}
 pairs:
-  - {{name: one, network: {TINY}, train: 48, train_batch: 4, tables: [T 1]}}
+  - {{name: one, network: {TINY}, train: 48, train_batch: 4}}
   - {{name: two, network: {TINY}, infer: 40, latency: true}}
 others:
   - {{name: three, network: "torchvision:squeezenet1_1@64", what: [infer_images_per_s]}}

@@ -23,10 +23,11 @@ def announce(plan: Plan, search: Search, resumed: bool) -> None:
 
     recipe, space = plan.recipe, plan.space
     state = f"resuming: {search.done} of {recipe.trials} done" if resumed else "new"
+    by = f"sampler {recipe.sampler}, seed {recipe.seed}"
     chosen = (
         f"{space.size} networks, all to be measured, in an order drawn from seed {recipe.seed}"
         if space.listed
-        else f"{len(space.cells)} open cells, {space.size:.2g} settings     sampler {recipe.sampler}, seed {recipe.seed}"
+        else f"{len(space.cells)} open cells, {space.size:.2g} settings     {by}"
     )
     said = [
         f"study  {recipe.name} ({state})     storage {masked(plan.storage)}     device {plan.device}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,10 @@ def measure(  # noqa: PLR0913, PLR0917
         str, typer.Option("--set", help="Of the zoo: full or reduced.", show_default="full on GPU, reduced on CPU")
     ] = "",
     time_cap_total: Annotated[
-        str, typer.Option(metavar="TIME", help="Of the zoo: start no network after 9m, 1h, …", show_default=False)
+        str,
+        typer.Option(
+            metavar="TIME", help="Of the zoo: start no network after 9m, 1h, …", show_default="9m on GPU, none on CPU"
+        ),
     ] = "",
     out: Annotated[Path, typer.Option(help="Of the zoo: where DEVICE/records.jsonl is, or comes.")] = Path(
         "studies/zoo"
@@ -74,7 +78,7 @@ def measure(  # noqa: PLR0913, PLR0917
 
       nas measure torchvision:densenet169 timm:resnest101e@224 mymodule:make_net -o theirs.jsonl
 
-      nas measure --zoo --time-cap-total 9m
+      nas measure --zoo
 
       nas measure --zoo --what params,flops,activations
     """
@@ -105,7 +109,7 @@ def measure(  # noqa: PLR0913, PLR0917
         raise NasError("measure what?", "give networks, such as efficientnet-b0 or torchvision:densenet169, or --zoo")
     if zoo_set or time_cap_total:
         raise NasError(f"{'--set' if zoo_set else '--time-cap-total'}: only the zoo has it", "add --zoo")
-    from nas.cli.readings import check_output, show_readings, write_output
+    from nas.cli.readings import Row, check_output, show_readings, write_output
     from nas.cli.refs import resolve_network
 
     asked = keys_of(what or DEFAULT_WHAT)
@@ -126,13 +130,17 @@ def measure(  # noqa: PLR0913, PLR0917
     if output is not None:
         check_output(output)
     chosen = pick_device(device)
-    rows = []
-    for ref, arch in networks:
-        console.say(f"measuring {ref}")
-        rows.append((ref, arch, _readings(arch, asked, timing, chosen, seed)))
-    if output is not None:
-        write_output(output, rows, chosen, seed)
-    show_readings(rows, asked, as_json=json_output)
+    rows: list[Row] = []
+    try:
+        for ref, arch in networks:
+            console.say(f"measuring {ref}")
+            started = datetime.now(UTC).isoformat(timespec="seconds")
+            rows.append(Row(ref, arch, _readings(arch, asked, timing, chosen, seed), started))
+            if output is not None:
+                write_output(output, rows, chosen, seed)
+    finally:  # what was measured is kept and shown, whatever happens to the next
+        if rows:
+            show_readings(rows, asked, as_json=json_output)
 
 
 def keys_of(what: str) -> list[str]:

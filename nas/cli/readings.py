@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from nas.foreign import Foreign
     from nas.record import Reading
 
-    Row = tuple[str, Architecture | Foreign, dict[str, Reading]]
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one network, and when."""
+
+    ref: str
+    arch: Architecture | Foreign
+    readings: Mapping[str, Reading]
+    started: str
 
 
 def check_output(path: Path) -> None:
@@ -45,14 +53,14 @@ def write_output(path: Path, rows: Sequence[Row], device: str, seed: int) -> Non
 def show_readings(rows: Sequence[Row], asked: Sequence[str], *, as_json: bool) -> None:
     """Print the readings on standard output."""
     if as_json:
-        console.show_json({"networks": [_document(*row) for row in rows]})
+        console.show_json({"networks": [_document(row) for row in rows]})
     else:
         _print(rows, asked)
 
 
-def _document(ref: str, arch: Architecture | Foreign, readings: dict[str, Reading]) -> dict[str, Any]:
-    taken = {key: reading.to_json() for key, reading in readings.items()}
-    return {"name": ref, "notation": str(arch), "id": arch.id, "readings": taken}
+def _document(row: Row) -> dict[str, Any]:
+    taken = {key: reading.to_json() for key, reading in row.readings.items()}
+    return {"name": row.ref, "notation": str(row.arch), "id": row.arch.id, "readings": taken}
 
 
 def _print(rows: Sequence[Row], asked: Sequence[str]) -> None:
@@ -64,18 +72,18 @@ def _print(rows: Sequence[Row], asked: Sequence[str]) -> None:
     table.add_column("Network")
     for key in asked:
         table.add_column(METRICS[key].label, justify="right")
-    for ref, _, readings in rows:
+    for row in rows:
         cells = []
         for key in asked:
-            reading = readings.get(key)
+            reading = row.readings.get(key)
             text = METRICS[key].format(None if reading is None else reading.value)
             if reading is not None and reading.spread:
                 text += f" ± {METRICS[key].format(reading.spread)}"
             cells.append(text)
-        table.add_row(ref, *cells)
+        table.add_row(row.ref, *cells)
     console.show(table)
     for key in asked:
-        taken = [readings[key].conditions for _, _, readings in rows if key in readings]
+        taken = [row.readings[key].conditions for row in rows if key in row.readings]
         if key in ("params", "activations") or not taken:
             continue
         facts = ", ".join(_fact(name, taken) for name in dict.fromkeys(name for said in taken for name in said))
@@ -89,16 +97,16 @@ def _fact(name: str, taken: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    keys = list(dict.fromkeys(key for _, _, readings in rows for key in readings))
+    keys = list(dict.fromkeys(key for row in rows for key in row.readings))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "notation", "id", *(column for key in keys for column in (key, f"{key}_spread"))])
-    for ref, arch, readings in rows:
+    for row in rows:
         cells: list[object] = []
         for key in keys:
-            reading = readings.get(key)
+            reading = row.readings.get(key)
             cells += [None, None] if reading is None else [reading.value, reading.spread]
-        writer.writerow([ref, str(arch), arch.id, *cells])
+        writer.writerow([row.ref, str(row.arch), row.arch.id, *cells])
     return text.getvalue()
 
 
@@ -106,21 +114,21 @@ def _write_records(path: Path, rows: Sequence[Row], device: str, seed: int) -> N
     from nas.environment import environment
     from nas.record import Record, write_records
 
-    now, where = datetime.now(UTC).isoformat(timespec="seconds"), environment(device)
+    where = environment(device)
     records = [
         Record(
             study="measure",
             trial=None,
-            state="complete" if readings else "failed",
-            arch=str(arch),
-            id=arch.id,
-            readings=readings,
-            baseline=ref,
-            reason="" if readings else "nothing asked for can be measured here",
+            state="complete" if row.readings else "failed",
+            arch=str(row.arch),
+            id=row.arch.id,
+            readings=row.readings,
+            baseline=row.ref,
+            reason="" if row.readings else "nothing asked for can be measured here",
             seed=seed,
-            started=now,
+            started=row.started,
             environment=where,
         )
-        for ref, arch, readings in rows
+        for row in rows
     ]
     write_records(path, records)

@@ -42,7 +42,7 @@ def _architecture(reference: str) -> Architecture:
         return load_architecture(reference)
     except NasError as error:
         if str(error).startswith("unknown architecture"):
-            hint = f"{error.hint}; {nearest(reference, baselines())}" if not error.hint else error.hint
+            hint = error.hint or nearest(reference, baselines())
             more = "(or a file, the notation in quotes, STUDY:TRIAL, torchvision:NAME, timm:NAME, module:callable)"
             raise NasError(str(error), f"{hint} {more}") from None
         raise

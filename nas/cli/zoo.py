@@ -26,14 +26,20 @@ def measure_zoo(  # noqa: PLR0913, PLR0917
 ) -> None:
     """Measure what the records in `out`/DEVICE lack, and say so line by line. Raises: NasError for bad input."""
     from nas.recipe import parse_duration
+    from nas.zoo.definition import load_zoo
+    from nas.zoo.plan import counting_plans, plans
     from nas.zoo.run import FILE, Run, folder_name
 
-    budget = parse_duration(time_cap_total) if time_cap_total else None
-    if budget is not None and budget <= 0:
-        raise NasError("--time-cap-total: expected a time above 0", "write 9m or 1h")
+    if time_cap is not None and time_cap <= 0:
+        raise NasError("--time-cap: expected seconds above 0")
     counting = bool(what) and _only_counts(what)
     chosen = "cpu" if counting else pick_device(device)
-    planned = _plans(names, counting, set_name or ("full" if chosen.startswith("cuda") else "reduced"), time_cap)
+    zoo = load_zoo()
+    set_name = set_name or ("full" if chosen.startswith("cuda") else "reduced")
+    planned = counting_plans(zoo, only=names) if counting else plans(zoo, set_name, time_cap=time_cap, only=names)
+    budget = parse_duration(time_cap_total) if time_cap_total else None if counting else zoo.sets[set_name].seconds
+    if budget is not None and budget <= 0:
+        raise NasError("--time-cap-total: expected a time above 0", "write 9m or 1h")
     path = out / ("counts" if counting else folder_name(chosen)) / FILE
     _check_folder(path)
     run = Run(planned, path, chosen, _conditions(chosen, counting), budget)
@@ -51,24 +57,14 @@ def measure_zoo(  # noqa: PLR0913, PLR0917
 
 def _only_counts(what: str) -> bool:
     from nas.cli.measure import keys_of
-    from nas.zoo.plan import COUNTED
+    from nas.metric import COMPUTED
 
-    if set(keys_of(what)) <= set(COUNTED):
+    if set(keys_of(what)) <= set(COMPUTED):
         return True
     raise NasError(
         f"--what {what}: the zoo's sets say what is timed: train, infer, latency",
         "leave --what out, or write --what params,flops,activations",
     )
-
-
-def _plans(names: list[str], counting: bool, set_name: str, time_cap: float | None) -> list[Plan]:
-    from nas.zoo.definition import load_zoo
-    from nas.zoo.plan import counting_plans, plans
-
-    if time_cap is not None and time_cap <= 0:
-        raise NasError("--time-cap: expected seconds above 0")
-    zoo = load_zoo()
-    return counting_plans(zoo, only=names) if counting else plans(zoo, set_name, time_cap=time_cap, only=names)
 
 
 def _conditions(device: str, counting: bool) -> dict[str, Any]:
@@ -116,13 +112,15 @@ def _show_result(run: Run, planned: list[Plan], json_output: bool) -> None:
     records = [run.records[plan.name] for plan in planned if plan.name in run.records]
     failed = [record.baseline for record in records if record.state == "failed"]
     complete = len(records) - len(failed)
+    partly = [record.baseline for record in records if record.state == "complete" and record.reason]
     if json_output:
         console.show_json({
-            "records": str(run.path), "complete": complete, "failed": failed,
+            "records": str(run.path), "complete": complete, "failed": failed, "partly": partly,
             "skipped": run.skipped, "left": len(run.jobs),
         })  # fmt: skip
         return
     more = f", {len(failed)} failed: {', '.join(failed)}" if failed else ""
+    more += f", {len(partly)} not wholly measured: {', '.join(partly)}" if partly else ""
     console.result().print(
         f"zoo: {complete} of {len(planned)} networks in {run.path}{more}", soft_wrap=True, markup=False
     )

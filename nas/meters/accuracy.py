@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from functools import lru_cache
 
 import torch
@@ -18,7 +17,6 @@ from nas.meters.errors import UnmeasurableError
 from nas.recipe import Training
 from nas.record import Reading
 from nas.training import memory_format, precision, proxy, proxy_resolution, train
-from nas.training.proxy import MULTIPLE
 
 
 def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> Reading:
@@ -30,7 +28,8 @@ def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, s
     """
     where = torch.device(device)
     if isinstance(arch, Foreign):
-        data = _data(training.data, _foreign_resolution(arch, training), device)
+        _check_width(arch, training)
+        data = _data(training.data, proxy_resolution(arch, training), device)
         foreign = _foreign_proxy(arch, data)
         small: Architecture | Foreign = foreign
         result = train(_built(foreign, seed), data, training, seed=seed, device=device)
@@ -64,16 +63,12 @@ def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, s
     return Reading(result.top1_pct, conditions=conditions, detail=detail)
 
 
-def _foreign_resolution(arch: Foreign, training: Training) -> int:
-    """Side in pixels of the images a foreign network is trained on, by the rule of `proxy_resolution`."""
+def _check_width(arch: Foreign, training: Training) -> None:
     if training.width != 1:
         raise UnmeasurableError(
             f"{arch} cannot be trained at width {training.width:g}: only a network in nas' notation can be narrowed",
             "set training.width: 1.0",
         )
-    if training.resolution_scale is None:
-        return training.resolution
-    return max(MULTIPLE, MULTIPLE * math.floor(arch.resolution * training.resolution_scale / MULTIPLE + 0.5))
 
 
 def _foreign_proxy(arch: Foreign, data: Data) -> Foreign:

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nas.arch import Architecture
 from nas.meters.bench import Bench
-from nas.meters.flops import COUNTED, hold_against_closed_form
+from nas.meters.flops import OPERATORS, hold_against_closed_form
 from nas.meters.trace import said, traced
 from nas.record import Reading
 
@@ -32,7 +32,7 @@ def activations(net: nn.Module, bench: Bench) -> Reading:
     Raises: FlopsMismatchError when the network that ran and `nas.cost` disagree.
     """
     by_operator, _ = traced(net, bench, "ActivationCountAnalysis")
-    counted = [*COUNTED, *(["addmm"] if by_operator.get("addmm") else [])]  # a linear, when called by that name
+    counted = [*OPERATORS, *(["addmm"] if by_operator.get("addmm") else [])]  # a linear, when called by that name
     total = sum(by_operator.get(operator, 0) for operator in counted)
     if isinstance(bench.arch, Architecture):
         hold_against_closed_form(bench.arch, total, "activations")

@@ -16,7 +16,7 @@ from nas.meters.errors import FlopsMismatchError
 from nas.meters.trace import said, traced
 from nas.record import Reading
 
-COUNTED = ("conv", "linear")
+OPERATORS = ("conv", "linear")
 ATTENTION = "aten::scaled_dot_product_attention"
 # What a foreign network multiplies besides: fvcore's names, and attention, which fvcore does not count
 PRODUCTS = ("addmm", "mm", "matmul", "bmm", "baddbmm", "einsum", ATTENTION.removeprefix("aten::"))
@@ -32,13 +32,13 @@ def flops(net: nn.Module, bench: Bench) -> Reading:
     """
     by_operator, uncounted = traced(net, bench, "FlopCountAnalysis", {ATTENTION: _attention})
     if isinstance(bench.arch, Foreign):
-        counted = [*COUNTED, *(operator for operator in PRODUCTS if by_operator.get(operator))]
+        counted = [*OPERATORS, *(operator for operator in PRODUCTS if by_operator.get(operator))]
         total = sum(by_operator.get(operator, 0) for operator in counted)
         conditions = said(bench, counted, closed_form="none: the network is foreign")
     else:
-        total = sum(by_operator.get(operator, 0) for operator in COUNTED)
+        total = sum(by_operator.get(operator, 0) for operator in OPERATORS)
         hold_against_closed_form(bench.arch, total)
-        conditions = said(bench, COUNTED)
+        conditions = said(bench, OPERATORS)
     detail = {"by_operator": by_operator, "uncounted_calls": uncounted}
     return Reading(value=total, spread=0.0, conditions=conditions, detail=detail)
 

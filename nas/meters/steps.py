@@ -23,11 +23,18 @@ def train_step(net: nn.Module, bench: Bench, batch: int) -> Step:
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
         with bench.autocast():
-            loss = cross_entropy(net(images), labels)
+            loss = cross_entropy(_logits(net(images)), labels)
         torch.autograd.backward(loss)
         optimizer.step()
 
     return step
+
+
+def _logits(answer: object) -> torch.Tensor:
+    """What a network answers, if a loss can be taken of it. Raises: UnmeasurableError."""
+    if isinstance(answer, torch.Tensor):
+        return answer
+    raise UnmeasurableError(f"in train mode it answers with a {type(answer).__name__}, not a tensor (N, classes)")
 
 
 def infer_step(net: nn.Module, bench: Bench, batch: int) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import inspect
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas.errors import nearest
+from nas.errors import nearest, raised
 from nas.foreign import DEFAULT_RESOLUTION, Foreign, ForeignError, split
 
 # torchvision constructors that draw their weights slowly, or carry heads that only training for real would use
@@ -34,15 +35,14 @@ def resolve_foreign(text: str) -> Foreign:
     """
     asked = split(text)
     source, _, name = asked.reference.partition(":")
-    classes = asked.classes or 1000
     if source == "torchvision":
         own = _torchvision_size(name)
     elif source == "timm":
         own = _timm_size(name)
     else:
-        foreign = Foreign(asked.reference, asked.resolution or DEFAULT_RESOLUTION, classes)
-        return Foreign(foreign.reference, foreign.resolution, _classes_of(build_foreign(foreign), foreign))
-    foreign = Foreign(asked.reference, asked.resolution or own, classes)
+        foreign = asked.sized(DEFAULT_RESOLUTION)
+        return dataclasses.replace(foreign, classes=_classes_of(build_foreign(foreign), foreign))
+    foreign = asked.sized(own)
     if foreign.resolution != own:
         _classes_of(build_foreign(foreign), foreign)
     return foreign
@@ -136,14 +136,16 @@ def _callable(foreign: Foreign) -> Callable[[], Any]:
         if error.name and (foreign.source == error.name or foreign.source.startswith(error.name + ".")):
             hint = f"a file {foreign.source.replace('.', '/')}.py here, an installed package, torchvision:… or timm:…"
             raise ForeignError(f"{where}: no module '{foreign.source}'", hint) from None
-        raise ForeignError(f"{where}: importing it raised {_said(error)}") from None
+        raise ForeignError(f"{where}: importing it raised {raised(error)}") from None
     except (Exception, SystemExit) as error:  # whatever a stranger's module does
-        raise ForeignError(f"{where}: importing it raised {_said(error)}") from None
+        raise ForeignError(f"{where}: importing it raised {raised(error)}") from None
+    whole = foreign.source
     for part in foreign.name.split("."):
         if not hasattr(found, part):
-            public = [name for name, value in vars(found).items() if callable(value) and not name.startswith("_")]
-            raise ForeignError(f"{where}: '{foreign.source}' has no '{part}'", nearest(part, public))
-        found = getattr(found, part)
+            names = [name for name in dir(found) if not name.startswith("_")]
+            public = [name for name in names if callable(inspect.getattr_static(found, name, None))]
+            raise ForeignError(f"{where}: '{whole}' has no '{part}'", nearest(part, public))
+        found, whole = getattr(found, part), f"{whole}.{part}"
     if isinstance(found, nn.Module):
         raise ForeignError(f"{where}: is a network; expected a callable that makes one",
                            f"def make(): return {foreign.name}")  # fmt: skip
@@ -172,7 +174,7 @@ def _made(foreign: Foreign, make: Callable[[], Any]) -> Any:
     except (ForeignError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
-        raise ForeignError(f"{foreign}: building it raised {_said(error)}") from None
+        raise ForeignError(f"{foreign}: building it raised {raised(error)}") from None
 
 
 def _classes_of(net: nn.Module, foreign: Foreign) -> int:
@@ -184,18 +186,13 @@ def _classes_of(net: nn.Module, foreign: Foreign) -> int:
     except MemoryError:
         raise
     except Exception as error:
-        raise ForeignError(f"{foreign}: running it on {size} raised {_said(error)}",
+        raise ForeignError(f"{foreign}: running it on {size} raised {raised(error)}",
                            "another size: @PIXELS after the name") from None  # fmt: skip
     if not isinstance(out, torch.Tensor):
         raise ForeignError(f"{foreign}: returned {_kind(out)}; expected a tensor (N, classes)")
     if out.ndim != 2 or out.shape[0] != 2 or not out.shape[1]:
         raise ForeignError(f"{foreign}: two images gave shape {tuple(out.shape)}; expected (2, classes)")
     return int(out.shape[1])
-
-
-def _said(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
 
 
 def _kind(value: object) -> str:

@@ -146,7 +146,7 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
 
 
 def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture | Foreign]:
-    """The recipe's baselines by name: the space's own first (its smallest and largest, a grid's marks), then shipped ones.
+    """The recipe's baselines by name: the space's own (its smallest and largest, a grid's marks), then shipped ones.
 
     Foreign networks lie outside any space.
 

@@ -53,7 +53,7 @@ class Queue:
         return grid or (self._members is not None and self._members <= self.ledger.tried)
 
     def recover(self) -> list[Record]:
-        """Fail the trials that a dead driver left running, and enqueue each of them once more. Returns their records."""
+        """Fail the trials that a dead driver left running, and enqueue each once more. Returns their records."""
         failed = []
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             record = record_of(self.study.study_name, self.space, trial)

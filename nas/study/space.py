@@ -43,6 +43,11 @@ class Space(Protocol):
         ...
 
     @property
+    def hash(self) -> str:
+        """Changes with any network or setting, not with names."""
+        ...
+
+    @property
     def total_stride(self) -> int:
         """The largest total stride of a member: no image may be smaller."""
         ...

@@ -29,16 +29,17 @@ def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str
     """
     from nas.arch import Architecture
     from nas.foreign import read
-    from nas.meters import COUNTS, UnmeasurableError, measure
+    from nas.meters import UnmeasurableError, measure
     from nas.meters.repeat import combine
+    from nas.metric import COMPUTED
     from nas.recipe import Timing, Training
 
     arch = read(architecture)
     timing, training = Timing(**settings["timing"]), Training(**settings["training"])
     device, asked = settings["device"], list(settings["measure"])
     closed = isinstance(arch, Architecture)  # then params and activations are known without building it
-    readings = measure(arch, ["flops"] if closed else COUNTS, timing, device=device, seed=seed)
-    timed = [key for key in asked if key not in (*COUNTS, "top1_pct")]
+    readings = measure(arch, ["flops"] if closed else COMPUTED, timing, device=device, seed=seed)
+    timed = [key for key in asked if key not in (*COMPUTED, "top1_pct")]
     rounds = []
     for repeat in range(settings.get("repeats", 1)):
         taken = measure(arch, timed, timing, device=device, seed=seed + repeat) if timed else {}

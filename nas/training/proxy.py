@@ -8,12 +8,11 @@ import math
 from torch import nn
 
 from nas.arch import Architecture
+from nas.foreign import Foreign
 from nas.nets import Network, build
 from nas.nets.blocks import Block
 from nas.recipe import Training
 from nas.scaling import scale
-
-MULTIPLE = 8  # pixels: a space of many resolutions asks for only a few sizes of the data
 
 
 def proxy(arch: Architecture, training: Training, classes: int) -> Architecture:
@@ -25,18 +24,19 @@ def proxy(arch: Architecture, training: Training, classes: int) -> Architecture:
     return dataclasses.replace(scaled, resolution=proxy_resolution(arch, training), classes=classes)
 
 
-def proxy_resolution(arch: Architecture, training: Training) -> int:
-    """Side in pixels of the images that the proxy of `arch` is trained on: load the data at it.
+def proxy_resolution(arch: Architecture | Foreign, training: Training) -> int:
+    """Side in pixels of the images that the proxy of `arch`, or a foreign network, is trained on: load the data at it.
 
     The recipe's `resolution`; or, where it has a `resolution_scale`, so much of the network's own, rounded to the
     nearest multiple of the recipe's `pixels` (a space of many resolutions asks for only a few sizes of the data), and
-    at least the first such multiple that is no less than the network's total stride.
+    at least the first such multiple that is no less than the network's total stride, where that is known.
     """
     if training.resolution_scale is None:
         return training.resolution
     multiple = training.pixels
     nearest = math.floor(arch.resolution * training.resolution_scale / multiple + 0.5)
-    return multiple * max(nearest, -(-arch.total_stride // multiple))
+    stride = arch.total_stride if isinstance(arch, Architecture) else 1
+    return multiple * max(nearest, -(-stride // multiple))
 
 
 def build_for_training(arch: Architecture, training: Training) -> Network:

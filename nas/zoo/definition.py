@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nas.document import DocumentError, Section, read_yaml, validate
-from nas.recipe import Batch, Precision
+from nas.recipe import Batch, Precision, parse_duration
 from nas.resources import shipped
 from nas.space import baselines
 
@@ -27,7 +27,6 @@ class Entry(Section):
     infer_batch: Batch | None = None
     latency: bool = False  # a paper's table gives its latency
     what: tuple[Timed, ...] = Field(TIMED, strict=False, min_length=1)
-    tables: tuple[str, ...] = Field((), strict=False)  # the papers' tables that it stands in
 
     @property
     def reference(self) -> str:
@@ -46,6 +45,19 @@ class Preset(Section):
     latency: Literal["all", "marked"]
     latency_threads: int | None = Field(None, ge=1, le=1024)  # one image then comes at its whole size
     time_cap: float = Field(gt=0)  # seconds a reading
+    budget: str | None = None  # of a run, as `9m`; none: until all is measured
+
+    @field_validator("budget")
+    @classmethod
+    def _duration_parses(cls, value: str | None) -> str | None:
+        if value is not None and parse_duration(value) <= 0:
+            raise ValueError("a time above 0, such as 9m")
+        return value
+
+    @property
+    def seconds(self) -> float | None:
+        """The budget of a run in seconds."""
+        return parse_duration(self.budget) if self.budget else None
 
 
 class Zoo(Section):

@@ -10,12 +10,12 @@ from typing import Any
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
 from nas.foreign import Foreign, is_foreign, read
+from nas.metric import COMPUTED
 from nas.recipe import Batch, Timing
 from nas.space import load_architecture
 from nas.zoo.definition import TIMED, Entry, Preset, Zoo
 
 TOLERANCE = 0.01  # relative half-width of a reading's interval to stop at
-COUNTED = ("params", "flops", "activations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Plan:
     set: str
     steps: tuple[Step, ...]
     rounds: int
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """All metrics that it asks for."""
+        return tuple(key for step in self.steps for key in step.what)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -78,7 +83,7 @@ def counting_plans(zoo: Zoo, *, only: Iterable[str] = ()) -> list[Plan]:
     found = []
     for entry in _only(entries, only):
         arch = _sized(_network(entry), entry.infer)
-        found.append(Plan(entry.name, arch, "counts", (Step(COUNTED, arch, Timing()),), 1))
+        found.append(Plan(entry.name, arch, "counts", (Step(COMPUTED, arch, Timing()),), 1))
     return found
 
 

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nas.meters import COUNTS
 from nas.meters.repeat import combine
+from nas.metric import COMPUTED
 from nas.record import Reading, Record
 
 ENVIRONMENT = ("device", "gpu", "cpu", "cores", "threads", "torch", "cuda", "driver", "fvcore", "timm")
 _KEPT = ("value", "spread", "samples", "started")
 
 
-def rounds_of(record: Record) -> int:
-    """In how many rounds this network has been measured; what was counted was counted once."""
-    return max((len(reading.detail.get("rounds", (reading,))) for reading in record.readings.values()), default=0)
+def rounds_of(record: Record, key: str) -> int:
+    """In how many rounds this metric has been measured; what was counted was counted once."""
+    reading = record.readings.get(key)
+    return 0 if reading is None else len(reading.detail.get("rounds", (reading,)))
 
 
 def with_round(before: Reading | None, new: Reading) -> Reading:
@@ -42,27 +43,28 @@ def _round(reading: Reading, now: str) -> dict[str, Any]:
     return dict(zip(_KEPT, (reading.value, reading.spread, reading.samples, now), strict=True))
 
 
-def merged(before: Record | None, new: Record) -> Record:
-    """`new`, with the rounds of `before` under the same conditions; a failure takes nothing away from them."""
-    kept: Mapping[str, Reading] = (
-        before.readings if before and not differences(before, new.settings, new.environment) else {}
-    )
-    if new.state == "failed" and kept and before is not None:
-        return dataclasses.replace(before, reason=new.reason)
-    if all(key in COUNTS for key in new.readings):
-        return new  # exact: nothing to repeat
-    joined = {key: _joined(kept.get(key), new.readings.get(key)) for key in dict.fromkeys([*new.readings, *kept])}
-    seconds = (new.seconds or 0.0) + ((before.seconds or 0.0) if before and kept else 0.0)
+def merged(kept: Record | None, new: Record) -> Record:
+    """`new`, with the rounds of `kept`, a record of the same conditions; a failure takes nothing away from them."""
+    if kept is None or not kept.readings:
+        return dataclasses.replace(new, readings={key: _joined(None, new, key) for key in new.readings})
+    if new.state == "failed":
+        return dataclasses.replace(kept, reason=new.reason)
+    joined = {key: _joined(kept, new, key) for key in dict.fromkeys([*kept.readings, *new.readings])}
+    seconds = (new.seconds or 0.0) + (kept.seconds or 0.0)
     return dataclasses.replace(new, readings=joined, seconds=round(seconds, 2))
 
 
-def _joined(before: Reading | None, new: Reading | None) -> Reading:
-    if new is None:
+def _joined(kept: Record | None, new: Record, key: str) -> Reading:
+    """One metric's reading with all its rounds; a count is exact, and nothing is added to it."""
+    before, taken = kept.readings.get(key) if kept else None, new.readings.get(key)
+    if taken is None:
         assert before is not None
         return before
-    if before is not None and before.conditions.get("batch") != new.conditions.get("batch"):
+    if key in COMPUTED:
+        return taken
+    if before is not None and before.conditions.get("batch") != taken.conditions.get("batch"):
         before = None  # memory was tighter this time: not the same reading
-    return with_round(before, new)
+    return with_round(before, taken)
 
 
 def differences(before: Record, settings: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:

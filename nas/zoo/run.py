@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from nas.errors import raised
 from nas.foreign import Foreign
 from nas.meters import measure, resolve_device
 from nas.meters.conditions import device_name
@@ -79,6 +80,10 @@ class Run:
         self.records = {record.baseline: record for record in read_records(path)} if path.exists() else {}
         self.skipped = {plan.name: library for plan in plans if (library := missing_library(plan))}
         self.anew: dict[str, list[str]] = {}
+        for plan in plans:
+            before = self.records.get(plan.name)
+            if before and plan.name not in self.skipped and (changed := differences(before, plan.settings, conditions)):
+                self.anew[plan.name] = changed
         self.jobs = self._jobs([plan for plan in plans if plan.name not in self.skipped])
 
     def _jobs(self, plans: Sequence[Plan]) -> list[Job]:
@@ -93,14 +98,13 @@ class Run:
         ]
 
     def _had(self, plan: Plan) -> int:
-        """Rounds that count already: measured under the same conditions, and not failed."""
-        before = self.records.get(plan.name)
-        if before is None:
-            return 0
-        changed = differences(before, plan.settings, self.conditions)
-        if changed:
-            self.anew[plan.name] = changed
-        return 0 if changed or before.state != "complete" else rounds_of(before)
+        """Rounds that count already: those that every metric asked for has."""
+        kept = self._kept(plan)
+        return min(rounds_of(kept, key) for key in plan.what) if kept else 0
+
+    def _kept(self, plan: Plan) -> Record | None:
+        """What is known of the network under the same conditions."""
+        return None if plan.name in self.anew else self.records.get(plan.name)
 
     def measure(self) -> Iterator[Done]:
         """Measure job after job while the budget lasts; every record is on the disk before the next begins."""
@@ -111,8 +115,8 @@ class Run:
             if self.budget is not None and spent and spent + slowest > self.budget:
                 return
             start = time.monotonic()
-            record = self._take(job.plan)
-            self.records[record.baseline] = merged(self.records.get(record.baseline), record)
+            record = self._take(job)
+            self.records[record.baseline] = merged(self._kept(job.plan), record)
             self.anew.pop(record.baseline, None)
             write_records(self.path, self.records.values())
             failed = record.state == "failed"  # its other rounds would fail like it; the next run tries again
@@ -123,29 +127,22 @@ class Run:
                 left = min(left, max(0.0, self.budget - spent))
             yield Done(record, job.round, number, total, seconds, left)
 
-    def _take(self, plan: Plan) -> Record:
+    def _take(self, job: Job) -> Record:
+        """Measure what the network lacks for this round, and no more."""
+        plan, kept = job.plan, self._kept(job.plan)
         begin, readings, reasons = time.monotonic(), dict[str, Reading](), list[str]()
         for step in plan.steps:
             failed = len(reasons)
+            what = [key for key in step.what if kept is None or rounds_of(kept, key) < job.round]
             try:
-                taken = measure(step.arch, step.what, self._timing(plan, step.what, step.timing), device=self.device)
+                taken = measure(step.arch, what, _timing(kept, what, step.timing), device=self.device) if what else {}
                 readings |= taken
-                reasons += [f"{key}: not measurable here" for key in step.what if key not in taken]
+                reasons += [f"{key}: not measurable here" for key in what if key not in taken]
             except Exception as error:  # one network that fails must not end the others
-                said = str(error).splitlines()
-                reasons.append(f"{', '.join(step.what)}: {type(error).__name__}: {said[0][:200] if said else ''}")
+                reasons.append(f"{', '.join(what)}: {raised(error)}")
             if len(reasons) > failed:
                 _release()
         return self._record(plan, readings, "; ".join(reasons), time.monotonic() - begin)
-
-    def _timing(self, plan: Plan, what: Sequence[str], timing: Timing) -> Timing:
-        """The step's timing; at the batch that fitted in an earlier round."""
-        before = self.records.get(plan.name)
-        if before is None or plan.name in self.anew or timing.batch == "auto":
-            return timing
-        fitted = [before.readings[key].conditions["batch"] for key in what
-                  if key != "latency_ms" and key in before.readings]  # fmt: skip
-        return timing.model_copy(update={"batch": min(fitted)}) if fitted else timing
 
     def _record(self, plan: Plan, readings: dict[str, Reading], reason: str, seconds: float) -> Record:
         return Record(
@@ -162,6 +159,15 @@ class Run:
             seconds=round(seconds, 2),
             environment=self.conditions,
         )
+
+
+def _timing(kept: Record | None, what: Sequence[str], timing: Timing) -> Timing:
+    """The step's timing; at the batch that fitted in an earlier round."""
+    if kept is None or timing.batch == "auto":
+        return timing
+    timed = [key for key in what if key != "latency_ms" and key in kept.readings]
+    fitted = [kept.readings[key].conditions["batch"] for key in timed]
+    return timing.model_copy(update={"batch": min(fitted)}) if fitted else timing
 
 
 def _release() -> None:
