@@ -22,26 +22,16 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
-from nas.measured_grid import (
-    BASE,
-    DIMENSIONS,
-    PAPER,
-    ChoiceError,
-    Gain,
-    Measured,
-    Noise,
-    drift,
-    gains,
-    seed_noise,
-)
+from nas.grid import DIMENSIONS
+from nas.measured_grid import BASE_MARK, PAPER_MARK, ChoiceError, Measured, Noise, at_one_batch, seed_noise
 from nas.redraws import CONFIDENCE, Rows, half_width, mean_errors, slopes, subset
-from nas.spending import Spending, spending
+from nas.spending import Gain, Spending, drift, gains, spending
 
 DRAWS = 10_000
 Question = Literal["flops", "step"]
@@ -64,9 +54,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The choice at one cost: FLOPs, or seconds a step. `candidates`: those in the band, the best first. `slope`: in
-    points a doubling, and half its 95 % interval. `interval`: of the winner's α, β, γ over the redraws. `unmoved`: who
-    leads with accuracies as measured. `elsewhere`: share of redraws won by networks outside the band as measured."""
+    """The choice at one cost: FLOPs, or seconds of a step. `candidates`: those in the band, the best first. `slope`: in
+    points a doubling, and half its 95 % interval. `interval`: 95 % of the α, β, γ that build redraws' winners.
+    `unmoved`: who leads with accuracies as measured. `elsewhere`: share of redraws won by networks outside the band as
+    measured."""
 
     question: Question
     target: float
@@ -95,29 +86,31 @@ class Answer:
     @property
     def paper(self) -> Candidate | None:
         """The paper's triple where it is in the band."""
-        return next((one for one in self.candidates if one.measured.mark == PAPER), None)
+        return next((one for one in self.candidates if one.measured.mark == PAPER_MARK), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """All that is said of a measured grid. `drift`: relative change of the step time from the first network to the last
-    that FLOPs and activations leave unexplained, ± half a 95 % interval; `unanswered`: why an answer is missing."""
+    that FLOPs and activations leave unexplained, ± half a 95 % interval; `other_batch`: networks timed at another batch
+    than most, whose time counts nowhere; `unanswered`: why an answer is missing."""
 
     networks: tuple[Measured, ...]
     noise: Noise
     answers: tuple[Answer, ...]
     gains: tuple[Gain, ...]
     drift: tuple[float, float] | None
-    spending: tuple[Spending, ...] = ()
-    unanswered: tuple[str, ...] = ()
+    spending: tuple[Spending, ...]
+    other_batch: tuple[Measured, ...]
+    unanswered: Mapping[Question, str]
 
     @property
     def base(self) -> Measured:
-        return next(one for one in self.networks if one.mark == BASE)
+        return next(one for one in self.networks if one.mark == BASE_MARK)
 
     @property
     def paper(self) -> Measured | None:
-        return next((one for one in self.networks if one.mark == PAPER), None)
+        return next((one for one in self.networks if one.mark == PAPER_MARK), None)
 
 
 def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0.1, seed: int = 0) -> Choice:
@@ -125,18 +118,19 @@ def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0
 
     Raises: ChoiceError without the base, or where no network was trained with two seeds: then its noise is unknown.
     """
-    base = next((one for one in networks if one.mark == BASE), None)
+    networks, other_batch = at_one_batch(networks)
+    base = next((one for one in networks if one.mark == BASE_MARK), None)
     if base is None:
         raise ChoiceError("the base of the grid is not measured yet", "go on with the study")
     noise = seed_noise(networks)
     answers: list[Answer] = []
-    unanswered: list[str] = []
+    unanswered: dict[Question, str] = {}
     for question in get_args(Question):
         try:
             asked = _flops(networks, base, target) if question == "flops" else _step(networks)
             answers.append(_answer(asked, noise, band, seed))
         except ChoiceError as error:
-            unanswered.append(str(error))
+            unanswered[question] = "; ".join(filter(None, (str(error), error.hint)))
     return Choice(
         tuple(networks),
         noise,
@@ -144,14 +138,15 @@ def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0
         tuple(gains(networks, base, noise)),
         drift(networks),
         spending(networks),
-        tuple(unanswered),
+        other_batch,
+        unanswered,
     )
 
 
 def _resamples(networks: Sequence[Measured], generator: np.random.Generator) -> Rows:
     """(draws, networks) how often each stands in a resample; the base, the other end of the line, always once."""
     weights = np.ones((DRAWS, len(networks)))
-    drawn = [place for place, one in enumerate(networks) if one.mark != BASE]
+    drawn = [place for place, one in enumerate(networks) if one.mark != BASE_MARK]
     weights[:, drawn] = generator.multinomial(len(drawn), [1 / len(drawn)] * len(drawn), DRAWS)
     return weights
 
@@ -174,14 +169,14 @@ def _flops(networks: Sequence[Measured], base: Measured, times: float) -> _Targe
 
 
 def _step(networks: Sequence[Measured]) -> _Target:
-    timed = [one for one in networks if one.step_s]
+    timed = [one for one in networks if one.timed]
     if len(timed) < 3:
-        raise ChoiceError("equal step time: fewer than three networks were timed")
-    times = np.array([one.step_s or 0.0 for one in timed])
-    paper = next((place for place, one in enumerate(timed) if one.mark == PAPER), None)
+        raise ChoiceError("fewer than three networks were timed at one batch")
+    times = np.array([one.timed.step_s for one in timed if one.timed])
+    paper = next((place for place, one in enumerate(timed) if one.mark == PAPER_MARK), None)
     if paper is not None:
         return _Target("step", timed, times, float(times[paper]), "the step time of the paper's triple", paper)
-    middle = statistics.median(one.step_s or 0.0 for one in timed if one.mark != BASE)
+    middle = statistics.median(one.timed.step_s for one in timed if one.timed and one.mark != BASE_MARK)
     return _Target("step", timed, times, middle, "the median step time")
 
 
@@ -190,14 +185,16 @@ def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
     means = np.array([one.accuracy for one in networks])
     inside = np.abs(costs / goal - 1) <= band
     if not inside.any():
-        raise ChoiceError(f"no network within {100 * band:.0f} % of {target.words}", "widen the band")
+        raise ChoiceError(
+            f"no network within {100 * band:.0f} % of {target.words}", "name a wider grid.band in the recipe"
+        )
     slope = slopes(means[None], np.log2(costs)[None], np.ones((1, len(networks))))[0]
     moved = means - slope * np.log2(costs / goal)
 
     generator = np.random.default_rng(seed)
     seeds = [len(one.accuracies) for one in networks]
     means_drawn = means + mean_errors(seeds, noise.deviation, noise.freedom, generator, DRAWS)
-    jitter = np.array([one.step_noise if target.question == "step" else 0.0 for one in networks])
+    jitter = np.array([one.timed.noise if target.question == "step" and one.timed else 0.0 for one in networks])
     costs_drawn = costs * np.exp(jitter * generator.standard_normal(means_drawn.shape))
     lines = slopes(means_drawn, np.log2(costs_drawn), _resamples(networks, generator))
     goals = np.full((DRAWS, 1), goal) if target.anchor is None else costs_drawn[:, [target.anchor]]
@@ -223,9 +220,11 @@ def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
         )
         for place, member in zip(places, kept, strict=True)
     )
-    factors = np.array([one.triple for one in networks])[winners]
+    spans = np.array([one.built_by for one in networks])[winners]  # draws × dimensions × (least, largest)
     tail = (1 - CONFIDENCE) / 2
-    ends = np.quantile(factors, [tail, 1 - tail], axis=0, method="inverted_cdf")
+    least, largest = (
+        np.quantile(spans[:, :, end], share, axis=0, method="inverted_cdf") for end, share in ((0, tail), (1, 1 - tail))
+    )
     return Answer(
         target.question,
         goal,
@@ -234,7 +233,7 @@ def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
         float(slope),
         half_width(lines),
         candidates,
-        {name: (float(low), float(high)) for name, low, high in zip(DIMENSIONS, *ends, strict=True)},
+        {name: (float(low), float(high)) for name, low, high in zip(DIMENSIONS, least, largest, strict=True)},
         networks[max(places, key=lambda place: means[place])],
         1 - sum(candidate.wins for candidate in candidates),
     )

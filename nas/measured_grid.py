@@ -1,20 +1,24 @@
-"""The networks of a measured grid as its records tell of them: costs, accuracies by seed, step times, their noise."""
+"""The networks of a measured grid as its records tell of them: costs as run, accuracies by seed, step times."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from nas.arch import parse
+from nas.as_run import arch_as_run
+from nas.cost import cost
 from nas.errors import NasError
+from nas.grid import DIMENSIONS, Triple, rungs
+from nas.ladders import Ladders, Spans
+from nas.recipe import GridOptions
 from nas.record import Reading, Record
-from nas.redraws import CONFIDENCE
 
-PAPER, BASE = "paper", "base"  # names of the two triples that every measured grid marks
-DIMENSIONS = ("alpha", "beta", "gamma")
+PAPER_MARK, BASE_MARK = "paper", "base"  # names of the two triples that every measured grid marks
 
 
 class ChoiceError(NasError):
@@ -22,19 +26,33 @@ class ChoiceError(NasError):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One network of a grid. `accuracies` in percent, one a seed; `step_s` in seconds, `step_noise` its relative
-    standard error; None where it was not timed. `order`: the trial's number."""
+class Timed:
+    """A training step as it was timed, of `arch`: the network at the resolution it was shown. `step_s` in seconds,
+    `noise` its relative standard error."""
 
-    triple: tuple[float, float, float]
     arch: str
+    step_s: float
+    noise: float
+    batch: int
+    flops: float
+    activations: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One network of a grid. `accuracies` in percent, one a seed, and `flops` are those of `trained`: of the network
+    itself, or of the proxy that a recipe put in its stead. `spans`: the α, β, γ that build it; `order`: the trial's."""
+
+    triple: Triple
+    arch: str
+    trained: str
     flops: float
     accuracies: tuple[float, ...]
-    step_s: float | None = None
-    step_noise: float = 0.0
-    activations: float | None = None
+    timed: Timed | None = None
     mark: str = ""
     order: int = 0
+    spans: Spans | None = None
+    width: float = 1.0  # channels as trained over the network's own, before rounding
 
     @property
     def accuracy(self) -> float:
@@ -46,6 +64,12 @@ class Measured:
         """`(1.2, 1.1, 1.15)`."""
         return f"({', '.join(f'{value:g}' for value in self.triple)})"
 
+    @property
+    def built_by(self) -> Spans:
+        """From where to where α, β and γ build this network; its own triple alone where the grid is not known."""
+        alpha, beta, gamma = self.triple
+        return self.spans or ((alpha, alpha), (beta, beta), (gamma, gamma))
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -55,42 +79,12 @@ class Noise:
     freedom: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gain:
-    """What scaling one dimension alone gained over the base, in points ± half a 95 % interval."""
-
-    measured: Measured
-    points: float
-    error: float
-    flops: float  # in multiples of the base
-    step: float | None
-
-
-def measured(records: Iterable[Record]) -> list[Measured]:
+def measured(records: Iterable[Record], options: GridOptions) -> list[Measured]:
     """The networks of a measured grid that have an accuracy, in the order of their trials."""
-    found = []
-    for record in records:
-        reading = record.readings.get("top1_pct")
-        if record.state != "complete" or record.reused is not None or reading is None:
-            continue
-        if not all(isinstance(record.settings.get(name), int | float) for name in DIMENSIONS):
-            continue
-        alpha, beta, gamma = (float(record.settings[name]) for name in DIMENSIONS)
-        step, noise = _step(record.readings.get("train_images_per_s"))
-        found.append(
-            Measured(
-                (alpha, beta, gamma),
-                record.arch,
-                record.readings["flops"].value,
-                _repeats(reading),
-                step,
-                noise,
-                record.value("activations"),
-                record.baseline,
-                record.trial or 0,
-            )
-        )
-    return sorted(found, key=lambda one: one.order)
+    of_grid = [record for record in records if _is_measured(record)]
+    base = next((parse(record.arch) for record in of_grid if record.baseline == BASE_MARK), None)
+    ladders = Ladders.of(base, rungs(*options.range, options.step), options.pixels) if base else None
+    return sorted((_network(record, ladders) for record in of_grid), key=lambda one: one.order)
 
 
 def seed_noise(networks: Sequence[Measured]) -> Noise:
@@ -105,43 +99,42 @@ def seed_noise(networks: Sequence[Measured]) -> Noise:
     return Noise(math.sqrt(sum(squares) / freedom), freedom)
 
 
+def at_one_batch(networks: Sequence[Measured]) -> tuple[list[Measured], tuple[Measured, ...]]:
+    """(the networks, those timed at another batch than most), the latter without their time.
+
+    A smaller batch makes a shorter step, and a longer one an image: times at two batches are not compared.
+    """
+    batches = Counter(one.timed.batch for one in networks if one.timed)
+    most = max(batches, key=lambda batch: (batches[batch], batch), default=0)
+    odd = tuple(one for one in networks if one.timed and one.timed.batch != most)
+    return [dataclasses.replace(one, timed=None) if one in odd else one for one in networks], odd
+
+
 def _several(one: Measured) -> bool:
     return len(one.accuracies) > 1
 
 
-def gains(networks: Sequence[Measured], base: Measured, noise: Noise) -> Iterable[Gain]:
-    """What networks of one factor above 1, the others at 1, gained over the base."""
-    quantile = t_quantile(noise.freedom)
-    for one in networks:
-        if sum(value != 1 for value in one.triple) == 1:
-            error = noise.deviation * math.sqrt(1 / len(one.accuracies) + 1 / len(base.accuracies))
-            step = one.step_s / base.step_s if one.step_s and base.step_s else None
-            yield Gain(one, one.accuracy - base.accuracy, quantile * error, one.flops / base.flops, step)
+def _is_measured(record: Record) -> bool:
+    whole = record.state == "complete" and record.reused is None and "top1_pct" in record.readings
+    return whole and all(isinstance(record.settings.get(name), int | float) for name in DIMENSIONS)
 
 
-def t_quantile(freedom: int) -> float:
-    """Half the central 95 % interval of Student's t, to a percent or so: from 100,000 draws of a fixed seed."""
-    return float(np.quantile(np.abs(np.random.default_rng(0).standard_t(freedom, 100_000)), CONFIDENCE))
-
-
-def drift(networks: Sequence[Measured]) -> tuple[float, float] | None:
-    """Relative change of the step time from the first network to the last that cost leaves unexplained, ± half a 95 %
-    interval: least squares of its logarithm on log FLOPs, log activations and the share of the study gone by."""
-    timed = [one for one in networks if one.step_s and one.activations]
-    if len(timed) < 8:
-        return None
-    gone = np.linspace(0.0, 1.0, len(timed))
-    rows = [
-        [1.0, math.log(one.flops), math.log(one.activations or 1.0), at] for one, at in zip(timed, gone, strict=True)
-    ]
-    matrix, y = np.array(rows), np.log([one.step_s or 1.0 for one in timed])
-    found, _, rank, _ = np.linalg.lstsq(matrix, y, rcond=None)
-    if rank < matrix.shape[1]:
-        return None
-    residual = y - matrix @ found
-    variance = residual @ residual / (len(timed) - matrix.shape[1])
-    error = math.sqrt(variance * np.linalg.inv(matrix.T @ matrix)[3, 3])
-    return float(found[3]), 1.96 * error
+def _network(record: Record, ladders: Ladders | None) -> Measured:
+    alpha, beta, gamma = (float(record.settings[name]) for name in DIMENSIONS)
+    top1 = record.readings["top1_pct"]
+    trained = arch_as_run(record, top1)
+    return Measured(
+        (alpha, beta, gamma),
+        record.arch,
+        str(trained),
+        cost(trained).flops,
+        _repeats(top1),
+        _timed(record),
+        record.baseline,
+        record.trial or 0,
+        ladders.spans(parse(record.arch), (alpha, beta, gamma)) if ladders else None,
+        float(top1.conditions.get("width", 1)),
+    )
 
 
 def _repeats(reading: Reading) -> tuple[float, ...]:
@@ -149,10 +142,13 @@ def _repeats(reading: Reading) -> tuple[float, ...]:
     return tuple(map(float, values)) if isinstance(values, list | tuple) and values else (reading.value,)
 
 
-def _step(reading: Reading | None) -> tuple[float | None, float]:
-    """(seconds of a training step, its relative standard error). Half the spread: that is twice the deviation between
-    repeats, or half a 95 % interval. Repeats follow each other closely, so no √ of their number is taken."""
+def _timed(record: Record) -> Timed | None:
+    """The step time with its noise. Half the spread: that is twice the deviation between repeats, or half a 95 %
+    interval. Repeats follow each other closely, so no √ of their number is taken."""
+    reading = record.readings.get("train_images_per_s")
     if reading is None or not reading.value > 0:
-        return None, 0.0
-    batch = reading.conditions.get("batch", 1)
-    return float(batch) / reading.value, abs(reading.spread or 0.0) / 2 / reading.value
+        return None
+    arch, batch = arch_as_run(record, reading), int(reading.conditions.get("batch", 1))
+    noise = abs(reading.spread or 0.0) / 2 / reading.value
+    spent = cost(arch)
+    return Timed(str(arch), batch / reading.value, noise, batch, spent.flops, spent.activations)

@@ -12,16 +12,18 @@ from optuna.trial import TrialState
 from nas.arch import parse
 from nas.choice import choose
 from nas.cli import main
+from nas.cli.grid_measure import Wanted, answer_document, print_answer, settle_grid, write_answer
 from nas.document import DocumentError
 from nas.errors import NasError
-from nas.grid import grid
+from nas.grid import BASE, PAPER, grid
 from nas.measured_grid import measured
 from nas.recipe import Recipe
 from nas.space import SpaceError
 from nas.study.engine import Search
-from nas.study.grid_space import BASE, PAPER, GridSpace, parse_any_space
+from nas.study.grid_space import GridSpace, parse_any_space
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
 from nas.study.storage import StudyError, open_storage, records, space_of
+from nas.training import proxy_resolution
 from tests import workers
 from tests.conftest import make_recipe
 from tests.test_engine import Inline, networks, url
@@ -188,7 +190,8 @@ def test_its_records_answer_which_triple_is_best(tmp_path: Path) -> None:
 
     search = open_grid(tmp_path, Inline(trained), how=recipe(measure=["top1_pct", "train_images_per_s"]))
     search.run()
-    choice = choose(measured(records(search.study)), target=2.0, band=0.2)
+    assert search.recipe.grid
+    choice = choose(measured(records(search.study), search.recipe.grid), target=2.0, band=0.2)
     assert parse(choice.answers[0].best.measured.arch).resolution == 40
     assert choice.paper
     assert choice.base.arch == TINY
@@ -243,6 +246,7 @@ def test_the_command_measures_answers_and_goes_on(
         (("grid", "--recipe", "compound-grid", "--measure", "--step", "0"), "grid: step: expected"),
         (("grid", "--recipe", "compound-grid", "--measure", "--target", "90"), "no triple within"),
         (("grid", "--recipe", "compound-grid", "--dry-run"), "add --measure"),
+        (("grid", "--recipe", "compound-grid"), "--device is for a grid that is measured"),
         (("search", "--recipe", "compound-grid"), "nas grid --recipe compound-grid --measure"),
     ],
 )
@@ -259,6 +263,55 @@ def test_bad_input_is_one_line(
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ("sampler: tpe\n", "sampler: not for a grid"),
+        ("trials: 5\nlimits: [flops<=1M]\n", "limits, trials: not for a grid"),
+        ("repeats: 1\nbaseline_repeats: 1\n", "the noise of an accuracy stays unknown"),
+        ("measure: [train_images_per_s]\n", "timing.batch: a grid compares step times at one batch"),
+    ],
+)
+def test_a_recipe_that_a_grid_cannot_follow_is_refused(
+    stated: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / tiny_recipe(tmp_path)
+    replaced = {line.partition(":")[0] for line in stated.splitlines()}
+    kept = [line for line in path.read_text().splitlines() if line.partition(":")[0] not in replaced]
+    path.write_text("\n".join([*kept, stated]))
+    with pytest.raises(SystemExit) as stopped:
+        main(["grid", "--measure", "--recipe", path.name, "--device", "cpu"])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_an_answer_the_reason_is_said_and_no_older_answer_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = open_grid(tmp_path, how=recipe(repeats=1, baseline_repeats=1, measure=["top1_pct"]))
+    search.run()
+    (tmp_path / "choice.html").write_text("of an older study")
+    write_answer(search.study, tmp_path)
+    assert not (tmp_path / "choice.html").exists()
+    print_answer(search.study)
+    told = capsys.readouterr().err
+    assert "no network was trained with two seeds" in told
+    assert "repeats of at least 2" in told
+    assert "two seeds" in answer_document(search.study)["no_choice"]
+
+
+def test_without_a_recipe_every_network_is_timed_at_one_batch_and_trained_at_its_own_size(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'nas.db'}"
+    given = {"base": TINY, "step": 0.2, "tolerance": 0.3, "constraint": "real"}
+    wanted = Wanted(given, None, None, storage, "cpu", None, 1, None, 2_000_000, False)
+    settled, where = settle_grid(wanted, "cpu")
+    assert settled.timing.batch == settled.training.batch
+    assert settled.repeats == 3
+    sides = {arch.resolution: proxy_resolution(arch, settled.training) for arch in where.samples(99)}
+    assert sides == {side: side for side in sides}  # the base has the 32 px of the recipe
 
 
 def test_a_recipe_needs_a_space_or_a_grid() -> None:

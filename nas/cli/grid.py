@@ -61,13 +61,15 @@ def grid(  # noqa: PLR0913, PLR0917
     if measure:
         from nas.cli.grid_measure import Wanted, measure_grid
 
-        source = context.get_parameter_source("data")
-        own_data = source is not None and source.name == "COMMANDLINE"  # and no default of this machine's
+        own_data = _is_typed(context, "data")  # and no default of this machine's
         as_stored = study is not None and recipe is None and not given and not own_data
         wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most, as_stored)
         raise typer.Exit(measure_grid(wanted, dry_run, json_output))
-    if study is not None or dry_run:
-        raise NasError(f"{'--study' if study else '--dry-run'} is for a grid that is measured", "add --measure")
+    of_measure = {"--study": study is not None, "--dry-run": dry_run}
+    of_measure |= {f"--{name}": _is_typed(context, name) for name in ("data", "device", "workers")}
+    if any(of_measure.values()):
+        stray = next(option for option, is_given in of_measure.items() if is_given)
+        raise NasError(f"{stray} is for a grid that is measured", "add --measure")
     if recipe is not None:
         from nas.cli.grid_measure import options_of
 
@@ -94,6 +96,12 @@ def _is_given(context: typer.Context, name: str) -> bool:
     """Whether the option stands on the command line, and not only in its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the option stands on the command line itself."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def closed_grid(  # noqa: PLR0913, PLR0917

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.cli import console
+from nas.errors import NasError
 
 if TYPE_CHECKING:
     import optuna
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nas.study.grid_space import GridSpace
 
 _REPEATS = 3  # of a study without a recipe: an answer needs the noise between seeds
+_SETTLED = ("baselines", "budget", "limits", "sampler", "trials")  # a grid measures its marked networks and all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def measure_grid(wanted: Wanted, dry_run: bool, json_output: bool) -> int:
     from nas.cli.search import command_line, run_plan
 
     device = pick_device(wanted.device)
-    recipe, space = _stored(wanted) or _made(wanted, device)
+    recipe, space = _stored(wanted) or settle_grid(wanted, device)
     out = wanted.out or Path("runs") / recipe.name
     plan = Plan(recipe, space, wanted.storage, device, wanted.workers, out, command_line(wanted.storage))
     plan.check()
@@ -63,24 +65,59 @@ def measure_grid(wanted: Wanted, dry_run: bool, json_output: bool) -> int:
 
 
 def choice_of(study: optuna.Study) -> Choice | None:
-    """Which triple of a measured grid is best; None for another study, or where base or noise are not known yet."""
+    """Which triple of a measured grid is best; None for another study.
+
+    Raises: ChoiceError where the base is not measured yet, or the noise cannot be known.
+    """
     from nas.choice import choose
-    from nas.measured_grid import ChoiceError, measured
+    from nas.measured_grid import measured
     from nas.study.storage import recipe_of, records
 
     options = recipe_of(study).grid
     if options is None:
         return None
+    return choose(measured(records(study), options), target=options.target, band=options.band)
+
+
+def write_answer(study: optuna.Study, out: Path) -> None:
+    """Write which triple of a measured grid is best into `out`; where that is unknown, leave no older answer there."""
+    from nas.measured_grid import ChoiceError
+    from nas.report.choice_page import remove_choice, write_choice
+
     try:
-        return choose(measured(records(study)), target=options.target, band=options.band)
+        choice = choice_of(study)
     except ChoiceError:
-        return None
+        remove_choice(out)
+    else:
+        if choice is not None:
+            write_choice(choice, study.study_name, out)
 
 
-def print_choice(choice: Choice) -> None:
-    """The candidates at each cost, and what was found."""
-    from nas.report.choice import candidates_table, sentences
+def answer_document(study: optuna.Study) -> dict[str, Any]:
+    """{"choice": the answer of a measured grid}, or {"no_choice": why there is none yet}; empty for another study."""
+    from nas.measured_grid import ChoiceError
+    from nas.report.choice import document
 
+    try:
+        choice = choice_of(study)
+    except ChoiceError as error:
+        return {"no_choice": str(error)}
+    return {"choice": document(choice)} if choice is not None else {}
+
+
+def print_answer(study: optuna.Study) -> None:
+    """The candidates at each cost, and what was found; or why there is no answer yet."""
+    from nas.measured_grid import ChoiceError
+    from nas.report.choice import sentences
+    from nas.report.choice_tables import candidates_table
+
+    try:
+        choice = choice_of(study)
+    except ChoiceError as error:
+        console.say("; ".join(filter(None, (f"no answer yet: {error}", error.hint))))
+        return
+    if choice is None:
+        return
     for answer in choice.answers:
         table = candidates_table(choice, answer)
         console.show(console.as_rich(table, table.caption))
@@ -106,8 +143,11 @@ def _stored(wanted: Wanted) -> tuple[Recipe, GridSpace] | None:
     return (recipe_of(study), space) if isinstance(space, GridSpace) else None
 
 
-def _made(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
-    """The recipe with its grid settled, and the networks of that grid."""
+def settle_grid(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
+    """The recipe with its grid settled, and the networks of that grid.
+
+    Raises: NasError for a recipe that states what a grid settles, or that could give no answer.
+    """
     from nas.cli.grid import closed_grid
     from nas.cli.search import settle
     from nas.recipe import load_recipe
@@ -115,6 +155,8 @@ def _made(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
 
     fallback = "default-gpu" if device.startswith("cuda") else "default-cpu"
     recipe = load_recipe(wanted.recipe or fallback)
+    if wanted.recipe is not None:
+        _check(recipe, wanted.recipe)
     options = options_of(wanted.given, wanted.recipe)
     found = closed_grid(
         options.base,
@@ -139,12 +181,35 @@ def _made(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
         "budget": None,
         "limits": [],
     }
+    training = recipe.training.model_dump(mode="json")
     if wanted.recipe is None:
         question = "Which (α, β, γ) is best at equal FLOPs, and which at equal measured step time?"
-        given |= {"repeats": _REPEATS, "question": question}
+        timing = {**recipe.timing.model_dump(mode="json"), "batch": recipe.training.batch}  # one for all networks
+        training["pixels"] = 1  # rounded to more, networks of unlike resolution would be trained as the same proxy
+        given |= {"repeats": _REPEATS, "question": question, "timing": timing}
     if wanted.data is not None:
-        given["training"] = {**recipe.training.model_dump(mode="json"), "data": wanted.data}
+        training["data"] = wanted.data
+    given["training"] = training
     return settle(recipe, given, space), space
+
+
+def _check(recipe: Recipe, reference: str) -> None:
+    stated = [name for name in _SETTLED if name in recipe.model_fields_set]
+    if stated:
+        raise NasError(
+            f"recipe '{reference}': {', '.join(stated)}: not for a grid, which measures each of its networks",
+            "leave it out of the recipe",
+        )
+    if max(recipe.repeats, recipe.baseline_repeats) < 2:
+        raise NasError(
+            f"recipe '{reference}': repeats: with one seed a network the noise of an accuracy stays unknown",
+            "repeats: 2 or more",
+        )
+    if recipe.timing.batch == "auto" and "train_images_per_s" in recipe.measured:
+        raise NasError(
+            f"recipe '{reference}': timing.batch: a grid compares step times at one batch; expected a number; got auto",
+            f"for example {recipe.training.batch}, the batch of the training",
+        )
 
 
 def _name(base: str) -> str:

@@ -84,7 +84,7 @@ def report(  # noqa: PLR0913, PLR0917
 
 def write_study_report(study: optuna.Study, out: Path) -> Path:
     """Write the report of `study` into `out` and return its page."""
-    from nas.cli.grid_measure import choice_of
+    from nas.cli.grid_measure import write_answer
     from nas.report import StudyReport, write_report
     from nas.study.importance import importance, importance_needs
     from nas.study.storage import facts, recipe_of, records, space_of
@@ -99,10 +99,7 @@ def write_study_report(study: optuna.Study, out: Path) -> Path:
     provenance["space"] = {"name": space_of(study).name, "hash": space_of(study).hash}
     shares, needs = importance(found, space_of(study), keys), importance_needs(space_of(study))
     page = write_report(StudyReport(found, recipe, provenance, shares, needs), out)
-    if (answer := choice_of(study)) is not None:
-        from nas.report.choice_page import write_choice
-
-        write_choice(answer, study.study_name, out)
+    write_answer(study, out)
     return page
 
 

@@ -228,7 +228,7 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
 
 
 def _print_findings(plan: Plan, search: Search) -> None:
-    from nas.cli.grid_measure import choice_of, print_choice
+    from nas.cli.grid_measure import print_answer
     from nas.report.analysis import analyse
     from nas.report.words import findings
     from nas.study.storage import records
@@ -236,13 +236,12 @@ def _print_findings(plan: Plan, search: Search) -> None:
     if plan.recipe.grid is None:
         for sentence in findings(analyse(records(search.study), plan.recipe)):
             console.result().print(sentence, soft_wrap=True, markup=False)
-    elif (answer := choice_of(search.study)) is not None:
-        print_choice(answer)
     else:
-        console.say("no answer yet: it needs the base, and networks trained with two seeds")
+        print_answer(search.study)
 
 
 def _document(plan: Plan, search: Search, stopped: str, page: Path | None) -> dict[str, Any]:
+    from nas.cli.grid_measure import answer_document
     from nas.metric import METRICS
     from nas.report.analysis import analyse
     from nas.study.storage import masked, records
@@ -268,14 +267,5 @@ def _document(plan: Plan, search: Search, stopped: str, page: Path | None) -> di
         "stopped": stopped,
         "trials": {**analysis.counts, "reused": analysis.repeats},
         "front": front,
-        **_answers(search, plan),
+        **answer_document(search.study),
     }
-
-
-def _answers(search: Search, plan: Plan) -> dict[str, Any]:
-    """Of a grid: which triple is best."""
-    from nas.cli.grid_measure import choice_of
-    from nas.report.choice import document
-
-    answer = choice_of(search.study) if plan.recipe.grid is not None else None
-    return {"choice": document(answer)} if answer is not None else {}

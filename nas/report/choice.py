@@ -1,28 +1,30 @@
-"""The answer of a measured grid as people read it: sentences, the candidates of each cost, every network."""
+"""The answer of a measured grid as people read it, in sentences, and as JSON values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nas.arch import parse
 from nas.choice import DRAWS, Answer, Candidate, Choice
-from nas.measured_grid import Gain, Measured
+from nas.grid import DIMENSIONS
+from nas.measured_grid import Measured
 from nas.metric import si
-from nas.report.table import Cell, Column, Table, text
 from nas.report.words import plural
+from nas.spending import DIMENSION_NAMES, Gain
 
 QUESTIONS = {"flops": "Equal FLOPs", "step": "Equal step time"}
-_DIMENSIONS = {"alpha": "α", "beta": "β", "gamma": "γ"}
-_ALONE = ("Depth", "Width", "Resolution")
+SYMBOLS = ("α", "β", "γ")
 
 
 def sentences(choice: Choice) -> list[str]:
-    """The answers and how sure they are; gains of one dimension; drift. Plain text."""
+    """What was trained, the answers and how sure they are; gains of one dimension; drift. Plain text."""
     return [
         _noise(choice),
+        *_proxies(choice),
+        *_other_batch(choice),
         *(sentence for answer in choice.answers for sentence in _answer(choice, answer)),
-        *(f"No answer at {reason}." for reason in choice.unanswered),
+        *(f"{QUESTIONS[question]}: no answer: {reason}." for question, reason in choice.unanswered.items()),
         *map(_gain, choice.gains),
         *_spending(choice),
         *_drift(choice),
@@ -30,69 +32,16 @@ def sentences(choice: Choice) -> list[str]:
 
 
 def verdict(answer: Answer) -> str:
-    """`decided: (1.2, 1.1, 1.15)` or `not decided: 7 of 21 cannot be excluded`."""
+    """`decided: (1.2, 1.1, 1.15)` and what else builds that network, or `not decided: 7 of 21 cannot be excluded`."""
     if answer.decided:
-        return f"decided: {answer.best.measured.name}"
+        same = same_network(answer.best.measured)
+        return f"decided: {answer.best.measured.name}" + (f", the network of {same}" if same else "")
     kept = len(answer.contenders)
     if len(answer.candidates) == 1:
         return "not decided: one candidate, nothing to compare it with"
     if kept == 1:
         return f"not decided: {answer.best.measured.name} leads, but only with accuracies moved to the target"
     return f"not decided: {kept} of {len(answer.candidates)} candidates cannot be excluded"
-
-
-def candidates_table(choice: Choice, answer: Answer) -> Table:
-    """The networks compared at one cost, the best first."""
-    columns = (
-        *(Column(name, symbol, "number") for name, symbol in _DIMENSIONS.items()),
-        Column("mark", "mark"),
-        Column("flops_ratio", "FLOPs ×", "number"),
-        Column("step_ms", "step ms", "number", noisy=True),
-        Column("top1_pct", "top-1 %", "number"),
-        Column("top1_moved_pct", "at the target %", "number"),
-        Column("behind_points", "behind", "number", noisy=True),
-        Column("wins", "wins", "number"),
-        Column("contender", "may be best"),
-    )
-    caption = (
-        f"{QUESTIONS[answer.question]}: {_target(answer)} ± {_percent(answer.band)}. {verdict(answer).capitalize()}"
-    )
-    return Table(f"choice-{answer.question}", caption, columns, tuple(_row(choice, one) for one in answer.candidates))
-
-
-def networks_table(choice: Choice) -> Table:
-    """Every network measured, in the order in which it was."""
-    columns = (
-        Column("trial", "trial", "number"),
-        *(Column(name, symbol, "number") for name, symbol in _DIMENSIONS.items()),
-        Column("mark", "mark"),
-        Column("resolution", "px", "number"),
-        Column("flops", "FLOPs", "number"),
-        Column("flops_ratio", "FLOPs ×", "number"),
-        Column("step_ms", "step ms", "number", noisy=True),
-        Column("step_ratio", "step ×", "number"),
-        Column("top1_pct", "top-1 %", "number"),
-        Column("seeds", "by seed"),
-        Column("arch", "network", "code"),
-    )
-    base = choice.base
-    rows = tuple(
-        (
-            text(one.order),
-            *_triple(one),
-            text(one.mark),
-            text(parse(one.arch).resolution),
-            Cell(si(one.flops), one.flops),
-            _ratio(one.flops, base.flops),
-            _step(one),
-            _ratio(one.step_s, base.step_s),
-            Cell(f"{one.accuracy:.2f}", one.accuracy),
-            Cell(" ".join(f"{value:.2f}" for value in one.accuracies), " ".join(map(str, one.accuracies))),
-            text(one.arch),
-        )
-        for one in choice.networks
-    )
-    return Table("networks", "Every network measured; ratios are to the base", columns, rows)
 
 
 def document(choice: Choice) -> dict[str, Any]:
@@ -108,9 +57,11 @@ def document(choice: Choice) -> dict[str, Any]:
                 "decided": answer.decided,
                 "points_a_doubling": [answer.slope, answer.slope_error],
                 "interval": {name: list(ends) for name, ends in answer.interval.items()},
+                "won_outside_the_band": answer.elsewhere,
                 "candidates": [
                     {
                         "triple": list(one.measured.triple),
+                        "built_by": dict(zip(DIMENSIONS, map(list, one.measured.built_by), strict=True)),
                         "mark": one.measured.mark,
                         "top1_pct": one.measured.accuracy,
                         "top1_moved_pct": one.moved,
@@ -124,7 +75,7 @@ def document(choice: Choice) -> dict[str, Any]:
             for answer in choice.answers
         ],
         "points_a_doubling_by": {one.dimension: [one.points, one.error] for one in choice.spending},
-        "unanswered": list(choice.unanswered),
+        "unanswered": dict(choice.unanswered),
         "sentences": sentences(choice),
     }
 
@@ -138,21 +89,58 @@ def _noise(choice: Choice) -> str:
     )
 
 
+def _proxies(choice: Choice) -> Iterable[str]:
+    """What was trained or timed in the networks' stead."""
+    archs = [parse(one.arch) for one in choice.networks]
+    own = [arch.resolution for arch in archs]
+    shown = [parse(one.trained).resolution for one in choice.networks]
+    width = choice.networks[0].width
+    if width != 1 or shown != own:
+        yield (
+            f"Trained were proxies, of {width:g} × the channels at {_sizes(shown)} in place of {_sizes(own)}: FLOPs "
+            "and accuracies are those of the proxies, and which of the networks themselves is best was not asked."
+        )
+    timed = [
+        (parse(one.timed.arch).resolution, arch.resolution)
+        for one, arch in zip(choice.networks, archs, strict=True)
+        if one.timed
+    ]
+    at, whole = [pair[0] for pair in timed], [pair[1] for pair in timed]
+    if at != whole:
+        yield f"Steps were timed of the networks at their own width, at {_sizes(at)} in place of {_sizes(whole)}."
+
+
+def _sizes(sides: Sequence[int]) -> str:
+    return f"{min(sides)} px" if min(sides) == max(sides) else f"{min(sides)} to {max(sides)} px"
+
+
+def _other_batch(choice: Choice) -> Iterable[str]:
+    if choice.other_batch:
+        batch = next(one.timed.batch for one in choice.networks if one.timed)
+        names = ", ".join(f"{one.name} at {one.timed.batch}" for one in choice.other_batch if one.timed)
+        yield f"Step times are those at batch {batch}; timed at another, and left out of them: {names}."
+
+
 def _answer(choice: Choice, answer: Answer) -> Iterable[str]:
     best, count = answer.best, len(answer.candidates)
-    band = f"{_target(answer)} ± {_percent(answer.band)}"
+    band = f"{target_words(answer)} ± {percent(answer.band)}"
     yield (
         f"{QUESTIONS[answer.question]} ({band}, {plural(count, 'candidate')}): {verdict(answer)}. "
-        f"{best.measured.name} leads with {best.moved:.2f} % and wins {_percent(best.wins)} of {DRAWS:,} redraws"
+        f"{best.measured.name} leads with {best.moved:.2f} % at the target ({best.measured.accuracy:.2f} % as "
+        f"measured) and wins {percent(best.wins)} of {DRAWS:,} redraws"
         + (f"; {_ahead(answer.candidates[1])}." if count > 1 else ".")
     )
-    spans = ", ".join(f"{_DIMENSIONS[name]} {_span(*ends)}" for name, ends in answer.interval.items())
-    yield f"Over the redraws the winner has {spans} (95 % of them)."
+    spans = ", ".join(
+        f"{symbol} {_span(*answer.interval[name])}" for symbol, name in zip(SYMBOLS, DIMENSIONS, strict=True)
+    )
+    yield f"Over the redraws the winner is built by {spans} (95 % of them)."
+    if answer.elsewhere >= 0.005:
+        yield f"Networks outside the band as measured win {percent(answer.elsewhere)} of the redraws."
     yield _paper(choice, answer)
-    moved = "leads as measured, too" if answer.unmoved is best.measured else f"as measured {answer.unmoved.name} leads"
+    same = answer.unmoved is best.measured
     yield (
         f"Accuracies were moved to the target along {answer.slope:+.2f} ± {answer.slope_error:.2f} points a doubling; "
-        + (f"{best.measured.name} {moved}." if moved.startswith("leads") else f"{moved}.")
+        f"as measured {answer.unmoved.name} leads{', too' if same else ''}."
     )
 
 
@@ -164,6 +152,8 @@ def _paper(choice: Choice, answer: Answer) -> str:
     paper, one = choice.paper, answer.paper
     if paper is None:
         return "The paper's triple is not measured yet."
+    if one is None and answer.question == "step":
+        return f"The paper's {paper.name} was not timed at the batch of the others, and is not compared."
     if one is None:
         times = paper.flops / choice.base.flops
         return f"The paper's {paper.name} costs {times:.2f} × the base's FLOPs: outside the band, and not compared."
@@ -178,11 +168,11 @@ def _paper(choice: Choice, answer: Answer) -> str:
 
 
 def _gain(gain: Gain) -> str:
-    place = next(number for number, value in enumerate(gain.measured.triple) if value != 1)
     time = f" and {gain.step:.2f} × the step time" if gain.step else ""
     return (
-        f"{_ALONE[place]} alone, × {gain.measured.triple[place]:g}: {gain.points:+.2f} ± {gain.error:.2f} points over "
-        f"the base, for {gain.flops:.2f} × its FLOPs{time}."
+        f"{DIMENSION_NAMES[gain.place].capitalize()} alone, {SYMBOLS[gain.place]} "
+        f"{_span(*gain.measured.built_by[gain.place])}, built {gain.built:.2f} ×: {gain.points:+.2f} ± "
+        f"{gain.error:.2f} points over the base, for {gain.flops:.2f} × its FLOPs{time}."
     )
 
 
@@ -205,42 +195,21 @@ def _drift(choice: Choice) -> Iterable[str]:
         )
 
 
-def _target(answer: Answer) -> str:
+def target_words(answer: Answer) -> str:
+    """`2 × the base's FLOPs, 12.4 M`."""
     value = si(answer.target) if answer.question == "flops" else f"{1e3 * answer.target:.1f} ms"
     return f"{answer.target_is}, {value}"
 
 
-def _row(choice: Choice, one: Candidate) -> tuple[Cell, ...]:
-    found = one.measured
-    return (
-        *_triple(found),
-        text(found.mark),
-        _ratio(found.flops, choice.base.flops),
-        _step(found),
-        Cell(f"{found.accuracy:.2f}", found.accuracy),
-        Cell(f"{one.moved:.2f}", one.moved),
-        Cell(f"{one.behind:.2f} ± {one.behind_error:.2f}" if one.behind else "–", one.behind, one.behind_error),
-        Cell(f"{100 * one.wins:.1f} %", one.wins),
-        text("yes" if one.contender else "no"),
-    )
+def same_network(one: Measured) -> str:
+    """`α 1.2, β 1.1, γ 1.1 to 1.2`: all that builds this network; nothing where only its own triple does."""
+    if all(low == high for low, high in one.built_by):
+        return ""
+    return ", ".join(f"{symbol} {_span(*ends)}" for symbol, ends in zip(SYMBOLS, one.built_by, strict=True))
 
 
-def _triple(one: Measured) -> tuple[Cell, ...]:
-    return tuple(Cell(f"{value:g}", value) for value in one.triple)
-
-
-def _ratio(value: float | None, of: float | None) -> Cell:
-    return Cell(f"{value / of:.2f}", value / of) if value and of else text(None)
-
-
-def _step(one: Measured) -> Cell:
-    if one.step_s is None:
-        return text(None)
-    milliseconds, noise = 1e3 * one.step_s, 1e3 * one.step_s * one.step_noise
-    return Cell(f"{milliseconds:.1f} ± {noise:.1f}", milliseconds, noise)
-
-
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """`76 %` of 0.76."""
     return f"{100 * share:.0f} %"
 
 

@@ -7,27 +7,29 @@ from html import escape
 from pathlib import Path
 
 from nas.choice import Answer, Choice
-from nas.measured_grid import BASE, PAPER, Measured
-from nas.report.choice import QUESTIONS, candidates_table, networks_table, sentences
-from nas.report.figures import Drawing
+from nas.measured_grid import BASE_MARK, PAPER_MARK, Measured
+from nas.report.choice import QUESTIONS, sentences
+from nas.report.choice_tables import candidates_table, networks_table
 from nas.report.papers.figure import Axis, Figure, Series
-from nas.report.papers.interactive import draw
 from nas.report.table import markdown, to_html, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
 
 _PAGE = "choice.html"
+_SCALE = {"flops": 1e-6, "step": 1e3}  # of a cost, in the unit of its axis
 METHOD = """\
 Candidates at a cost are the networks within the band around it. Inside the band costs still differ, so accuracies are
 moved to the target along one line: least squares of mean accuracy on log2 cost over all networks measured. The redraws
 draw every mean accuracy again from the seed deviation (pooled, so each is t distributed), every step time from its own
 noise, the line from a resample of the networks (the base always in it), and choose anew. A triple *may be best* when
 subset selection (Gupta 1965) cannot exclude it at 95 %, all comparisons together; the answer is *decided* when one is
-left, and leads as measured too. *Wins* is the share of redraws won, which is not the probability of being best: of
+left, and leads as measured too. *Same network* lists the other α, β, γ of the grid that build the network once it is
+rounded; they are one answer. *Wins* is the share of redraws won, which is not the probability of being best: of
 many readings the luckiest stands too high."""
 
 
 def write_choice(choice: Choice, name: str, out: Path) -> Path:
-    """Write choice.html, choice.md and the tables into `out`; return the page. The same choice gives the same bytes.
+    """Write choice.html, choice.md and the tables into `out` in place of older ones; return the page. The same choice
+    gives the same bytes.
 
     Raises: ReportError where `out` cannot be written.
     """
@@ -36,12 +38,19 @@ def write_choice(choice: Choice, name: str, out: Path) -> Path:
     documents["choice.md"] = f"# Which triple is best: {markdown(name)}\n\n{as_markdown(choice)}"
     documents[_PAGE] = _page(choice, name)
     try:
+        remove_choice(out)
         for file, content in documents.items():
             write_document(out / file, content)
     except OSError as error:
         reason = f"{out}: the choice cannot be written: {error.strerror or error}"
         raise ReportError(reason, "name another folder with --out") from None
     return out / _PAGE
+
+
+def remove_choice(out: Path) -> None:
+    """Remove what an earlier answer left in `out`, so that none stands there that the records no longer give."""
+    for old in (out / _PAGE, out / "choice.md", *out.glob("tables/choice-*"), *out.glob("tables/networks.*")):
+        old.unlink(missing_ok=True)
 
 
 def as_markdown(choice: Choice) -> str:
@@ -52,7 +61,7 @@ def as_markdown(choice: Choice) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def figure(choice: Choice, answer: Answer) -> Drawing:
+def figure(choice: Choice, answer: Answer) -> Figure:
     """Accuracy over one cost, with twice the standard error of each mean; the band, the line, the paper's triple."""
     candidates = {one.measured.arch: one for one in answer.candidates}
     groups: dict[str, list[Measured]] = {"cannot be excluded": [], "excluded": [], "outside the band": []}
@@ -60,56 +69,48 @@ def figure(choice: Choice, answer: Answer) -> Drawing:
     for one in choice.networks:
         if _cost(answer, one) is None:
             continue
-        if one.mark in (PAPER, BASE):
-            marked["the paper's triple" if one.mark == PAPER else "the base"].append(one)
+        if one.mark in (PAPER_MARK, BASE_MARK):
+            marked["the paper's triple" if one.mark == PAPER_MARK else "the base"].append(one)
         elif one.arch not in candidates:
             groups["outside the band"].append(one)
         else:
             groups["cannot be excluded" if candidates[one.arch].contender else "excluded"].append(one)
     styles = {"cannot be excluded": 1, "excluded": 4, "outside the band": 3, "the paper's triple": 0, "the base": 2}
     drawn = {name: group for name, group in (groups | marked).items() if group}
-    series = tuple(_series(answer, name, group, styles[name]) for name, group in drawn.items())
+    series = tuple(_series(choice, answer, name, group, styles[name]) for name, group in drawn.items())
     caption = "Each mark is a network: its mean accuracy, ± twice its standard error. The line is the one along which "
     caption += f"accuracies are moved; it spans the band of ± {100 * answer.band:.0f} % around the target."
-    x = Axis("FLOPs of one image", log=True) if answer.question == "flops" else Axis("step time (ms)", log=True)
-    drawing = draw(
-        Figure(
-            f"choice-{answer.question}", QUESTIONS[answer.question], caption, x, Axis("top-1 (%)"),
-            (*series, _line(answer)),
-        )
-    )  # fmt: skip
-    for trace, group in zip(drawing.figure.data, drawn.values(), strict=False):
-        errors = [2 * choice.noise.deviation / len(one.accuracies) ** 0.5 for one in group]
-        trace.error_y = {"type": "data", "array": errors, "thickness": 1, "width": 3}
-    drawing.figure.data[-1].mode = "lines"
-    return drawing
+    x = Axis("FLOPs of one image (M)", log=True) if answer.question == "flops" else Axis("step time (ms)", log=True)
+    y = Axis("mean top-1 (%)")
+    return Figure(f"choice-{answer.question}", QUESTIONS[answer.question], caption, x, y, (*series, _line(answer)))
 
 
-def _series(answer: Answer, name: str, group: list[Measured], style: int) -> Series:
+def _series(choice: Choice, answer: Answer, name: str, group: list[Measured], style: int) -> Series:
     costs = tuple(_cost(answer, one) or 0.0 for one in group)
     names = tuple(f"{one.name} {one.mark}".rstrip() for one in group)
-    return Series(name, "measured", costs, tuple(one.accuracy for one in group), names, line=False, style=style)
+    errors = tuple(2 * choice.noise.deviation / len(one.accuracies) ** 0.5 for one in group)
+    heights = tuple(one.accuracy for one in group)
+    return Series(name, "measured", costs, heights, names, line=False, style=style, errors=errors)
 
 
 def _line(answer: Answer) -> Series:
     """Through the leader, over the band."""
-    scale = 1.0 if answer.question == "flops" else 1e3
     ends = (1 - answer.band, 1 + answer.band)
-    costs = tuple(scale * answer.target * end for end in ends)
+    costs = tuple(_SCALE[answer.question] * answer.target * end for end in ends)
     heights = tuple(answer.best.moved + answer.slope * math.log2(end) for end in ends)
-    return Series("the line, through the leader", "computed", costs, heights, ("", ""), style=1)
+    return Series("the line, through the leader", "computed", costs, heights, ("", ""), style=1, marks=False)
 
 
 def _cost(answer: Answer, one: Measured) -> float | None:
-    if answer.question == "flops":
-        return one.flops
-    return 1e3 * one.step_s if one.step_s else None
+    cost = one.flops if answer.question == "flops" else one.timed.step_s if one.timed else None
+    return cost and _SCALE[answer.question] * cost
 
 
 def _page(choice: Choice, name: str) -> str:
     from nas.report.page import fill, plots  # plotly is loaded only when a page is drawn
+    from nas.report.papers.interactive import draw
 
-    drawings = [figure(choice, answer) for answer in choice.answers]
+    drawings = [draw(figure(choice, answer)) for answer in choice.answers]
     findings = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in sentences(choice))
     method = escape(METHOD.replace("*", ""))
     sections = [

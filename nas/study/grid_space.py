@@ -12,20 +12,18 @@ from nas.arch import Architecture, parse
 from nas.cells import Value
 from nas.cost import cost
 from nas.document import DocumentError, digest
-from nas.grid import Grid, Triple
+from nas.grid import BASE, DIMENSIONS, PAPER, Grid, Triple
+from nas.measured_grid import BASE_MARK, PAPER_MARK
 from nas.scaling import scale
 from nas.space import DESCRIPTION, SpaceError, parse_space
 from nas.study.space import Space
 
-DIMENSIONS = ("alpha", "beta", "gamma")
-PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, section 4: "under constraint of α·β²·γ² ≈ 2"
-BASE: Triple = (1.0, 1.0, 1.0)
-MARKS = {"base": BASE, "paper": PAPER}  # always measured, and named in every table
+MARKS = {BASE_MARK: BASE, PAPER_MARK: PAPER}  # always measured, and named in every table
 _DIGITS = 9  # to which a factor must agree
 
 
 @dataclass(frozen=True, slots=True)
-class Factors:
+class Values:
     """The values that one factor of a grid takes, in order. Optuna sees a number between the least and the largest."""
 
     values: tuple[float, ...]
@@ -63,10 +61,10 @@ class GridSpace:
         return cls(name, grid.base, tuple(sorted(archs.values())), marked, grid.pixels, source)
 
     @cached_property
-    def cells(self) -> dict[str, Factors]:
+    def cells(self) -> dict[str, Values]:
         """The three factors and their values."""
         columns = zip(*self.triples, strict=True)
-        return {name: Factors(tuple(sorted(set(column)))) for name, column in zip(DIMENSIONS, columns, strict=True)}
+        return {name: Values(tuple(sorted(set(column)))) for name, column in zip(DIMENSIONS, columns, strict=True)}
 
     @property
     def size(self) -> int:

@@ -29,7 +29,8 @@ class Axis:
 @dataclass(frozen=True, slots=True)
 class Series:
     """Points of one kind, or the line through them; published marks are hollow, regenerated ones filled. `labels`: what
-    each point is called. `style`: a row of STYLES; otherwise the series' own place."""
+    each point is called. `style`: a row of STYLES; otherwise the series' own place. `errors`: of y, up and down.
+    `marks`: each point is marked."""
 
     name: str
     kind: Kind
@@ -38,6 +39,8 @@ class Series:
     labels: tuple[str, ...] = ()
     line: bool = True
     style: int | None = None
+    errors: tuple[float, ...] = ()
+    marks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> 
         x=list(series.x),
         y=list(series.y),
         name=escape(series.name),
-        mode=("lines+markers" if series.line else "markers") + ("+text" if figure.named and series.labels else ""),
+        mode=_mode(figure, series),
+        error_y={"type": "data", "array": list(series.errors), "thickness": 1, "width": 3} if series.errors else None,
         text=names,
         textposition="top center",
         textfont={"size": 11},
@@ -51,6 +52,11 @@ def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> 
         f"<extra>{escape(series.kind)}</extra>",
         meta={"role": role},
     )
+
+
+def _mode(figure: Figure, series: Series) -> str:
+    drawn = [("lines", series.line), ("markers", series.marks), ("text", figure.named and bool(series.labels))]
+    return "+".join(name for name, shown in drawn if shown)
 
 
 def _axis(axis: Axis, values: list[float]) -> dict[str, Any]:

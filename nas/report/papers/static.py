@@ -63,6 +63,8 @@ def _canvas(figure: Figure) -> Canvas:
 def _plot(axes: Axes, figure: Figure, series: Series, style: tuple[str, str, str, str]) -> None:
     _, colour, symbol, dash = style
     hollow = series.kind == "published"
+    if series.errors:
+        axes.errorbar(series.x, series.y, yerr=series.errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2)
     axes.plot(
         series.x,
         series.y,
@@ -70,7 +72,7 @@ def _plot(axes: Axes, figure: Figure, series: Series, style: tuple[str, str, str
         color=colour,
         linestyle=_DASHES[dash] if series.line else "none",
         linewidth=1.2,
-        marker=_MARKERS[symbol],
+        marker=_MARKERS[symbol] if series.marks else "none",
         markersize=6 if hollow else 4.5,
         markerfacecolor="white" if hollow else colour,
         markeredgecolor=colour,
