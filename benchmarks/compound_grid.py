@@ -1,29 +1,38 @@
-"""The README of the measured compound grid, from its records alone.
+"""The README and figures of the measured compound grid, from its records alone.
 
 nas grid --recipe compound-grid --measure                # the experiment
-python benchmarks/compound_grid.py runs/compound-grid    # its records into studies/compound-grid, and the README
-python benchmarks/compound_grid.py                       # the README again, from the committed records
+python benchmarks/compound_grid.py runs/compound-grid    # its records into studies/compound-grid, README and figures
+python benchmarks/compound_grid.py                       # README and figures again, from the committed records
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from nas.choice import Choice, choose
-from nas.measured_grid import measured
-from nas.recipe import Recipe, load_recipe
+from nas.arch import parse
+from nas.choice import Answer, Candidate, Choice, choose
+from nas.cli.grid_measure import Wanted, settle_grid
+from nas.grid import PAPER
+from nas.measured_grid import measured, seed_noise
+from nas.recipe import Recipe
 from nas.record import Record, read_records, write_records
-from nas.report.choice import verdict
-from nas.report.choice_page import as_markdown
+from nas.report.choice import same_network, verdict
+from nas.report.choice_page import as_markdown, figure
+from nas.report.papers.figure import Figure
+from nas.report.papers.static import to_svg
 
-FOLDER = Path(__file__).parent.parent / "studies" / "compound-grid"
+NAME = "compound-grid"
+FOLDER = Path(__file__).parent.parent / "studies" / NAME
 PILOTS = """\
 The settings were chosen after pilots, of one to three seeds each, on the base, the paper's triple and each dimension
-scaled alone; no other triple of the grid was trained before the experiment. Sizes were not rounded in them (the paper's
-was 46 px, not 48). In percent of held-out images; `images` are classes × training images of each:
+scaled alone; no other triple of the grid was trained before the experiment. They ran on the same machine with the same
+versions; no records of them were kept, and nothing above rests on them. Sizes were not rounded in them (the paper's was
+46 px, not 48). In percent of held-out images; `images` are classes × training images of each:
 
 | px | images | batch | epochs | optimizer, rate | base | paper's | α = 2 | β = 1.4 | γ = 1.4 |
 |---|---|---|---|---|---|---|---|---|---|
@@ -44,38 +53,50 @@ def page(records: Sequence[Record], choice: Choice, recipe: Recipe) -> str:
     """The README: question, answer, how sure, how it was measured, what was tried before."""
     one = next(record for record in records if record.baseline == "base")
     top, timed = one.readings["top1_pct"].conditions, one.readings["train_images_per_s"].conditions
-    facts, busy = one.environment, sum(record.seconds or 0 for record in records)
-    options = recipe.grid
+    facts, options, base = one.environment, recipe.grid, parse(one.arch)
     assert options is not None
-    answers = "\n".join(f"- at {_at(answer.question)}: **{verdict(answer)}**" for answer in choice.answers)
-    hardware = facts.get("gpu") or f"{facts['cores']}-core {facts['cpu']}"
+    hardware = facts.get("gpu") or f"{facts['cores']} cores of an {facts['cpu']} CPU"
     failed = sum(record.state == "failed" for record in records)
+    answers = "\n".join(f"- {sentence}" for answer in choice.answers for sentence in _answer(answer))
+    figures = "\n".join(f"![{shown.title}]({shown.name}.svg)" for shown in _figures(choice))
+    epochs = f"{top['epochs']} epochs"
     return f"""# {recipe.question}
 
-The grid behind EfficientNet's α, β, γ was never published. This is a small one, measured:
+The grid behind EfficientNet's α, β, γ (arXiv:1905.11946, section 4) was never published. This is a small one, measured.
+
+## The answer
 
 {answers}
+- {_worth(choice)}
 
-It is a statement about one small base, two epochs and this machine, not about ImageNet.
+It is a statement about one small base, {epochs} and this machine, not about ImageNet.
 
-## The experiment
+{figures}
 
-`nas grid --recipe {recipe.name} --measure`
+Each mark is a network: its mean accuracy over {recipe.repeats} seeds ± twice its standard error. The line through
+the leader is the one along which accuracies are moved to the target; it spans the band of candidates. The base, at 1 ×,
+is left of both figures. The leader and the paper's network have their (α, β, γ) beside them.
 
-Base: `{one.arch}`,
-{one.readings["flops"].value / 1e6:.2f} M multiply-adds: EfficientNet-B0 at half its width and {top["resolution"]} px.
+## What was done
 
-The grid: all (α, β, γ) from {options.range[0]:g} to {options.range[1]:g} by {options.step:g} whose built network costs
-{options.target:g} ± {options.tolerance:g} times the base, each distinct network once, with the base and the paper's
-(1.2, 1.1, 1.15): {len(choice.networks)} networks. Each is trained as it is, at its own width and resolution, with
-{recipe.repeats} seeds: {top["epochs"]} epochs over {top["train_images"]:,} built-in fractals of
-{one.arch.rsplit("y", 1)[-1]} classes, judged on {top["held_out_images"]:,} others, by `studies/{recipe.name}.yaml`. Its
-training step is timed {recipe.repeats} times, between the trainings, at batch {timed["batch"]} and its own resolution.
-The networks came in an order drawn from the seed.
+    nas grid --recipe {recipe.name} --measure
+    python benchmarks/compound_grid.py runs/{recipe.name}
 
-Made in {busy / 60:.0f} minutes on a {hardware}, torch {facts["torch"]}, Python {facts["python"]};
-{failed} trials failed.
-`records.jsonl` holds every reading with its curve and conditions.
+- Base: EfficientNet-B0's stages{_narrowed(base.stages[-1].channels)} at {base.resolution} px, {base.classes} classes,
+  {one.readings["flops"].value / 1e6:.2f} M multiply-adds: `{one.arch}`.
+- Grid: all (α, β, γ) from {options.range[0]:g} to {options.range[1]:g} by {options.step:g} whose built network costs
+  {options.target:g} ± {options.tolerance:g} times the base, each distinct network once, with the base and the paper's
+  (1.2, 1.1, 1.15): {len(choice.networks)} networks. Channels are rounded to 8, pixels to {options.pixels}, layers up.
+- Accuracy: each network as it is, at its own width and resolution, trained with {recipe.repeats} seeds: {epochs} over
+  {top["train_images"]:,} built-in fractals, judged on {top["held_out_images"]:,} others; {top["optimizer"]}, batch
+  {top["batch"]}, {top["precision"]}. All of it: `studies/{recipe.name}.yaml`.
+- Step time: forward, loss, backward and optimizer at batch {timed["batch"]} and the network's own resolution,
+  {timed["precision"]}, timed {recipe.repeats} times between the trainings.
+- Order: drawn from the seed, so that what drifts on the machine follows none of the three factors.
+- Time: {_minutes(records):.0f} minutes on {hardware} with {timed["threads"]} threads, torch {facts["torch"]}, Python
+  {facts["python"]}, nas {facts["nas"]}; {failed} trials failed.
+
+`records.jsonl` holds every reading with its training curve and conditions.
 
 ## What was found, and how sure it is
 
@@ -83,39 +104,131 @@ Made in {busy / 60:.0f} minutes on a {hardware}, torch {facts["torch"]}, Python 
 
 ## What it does not say
 
-The seeds draw initial weights and the order of the images. The images are the same for all, and other fractals, more
-epochs, another optimizer, or photographs may prefer other triples: short training favours what learns fast. All
-networks share one recipe, tuned for none of them. They are few and rounded (channels to 8, pixels to {options.pixels},
-layers up), so that neighbours in α, β, γ are often the same network, which is then listed once. Step times hold for
-this processor; on another, `nas grid --recipe {recipe.name} --measure` answers.
+- Nothing about ImageNet, nor about networks of ordinary size. {_sizes(choice)} In {epochs} what learns fast looks best.
+- The seeds draw initial weights and the order of the images. The images are the same for all: other fractals, or
+  photographs, may prefer other triples, and the intervals do not cover that.
+- All networks share one recipe, tuned for none of them. Another optimizer or more epochs may prefer others.
+- {_halves(choice)}
+- *Behind* is the interval of that one pair, though the leader was picked for standing highest; only *may be best*
+  reckons with all comparisons.
+- Step times hold for this processor; on another, the command above answers anew.
 
 ## Pilots
 
 {PILOTS}
 
-README by `python benchmarks/compound_grid.py`.
+README and figures by `python benchmarks/compound_grid.py`.
 """
 
 
-def _at(question: str) -> str:
-    return {"flops": "equal FLOPs", "step": "equal measured step time"}[question]
+def _answer(answer: Answer) -> Iterable[str]:
+    """The verdict of one question, the leader, the paper's triple, and what else may be best."""
+    best, paper = answer.best, answer.paper
+    where = {"flops": "equal FLOPs", "step": "equal measured step time"}[answer.question]
+    same = same_network(best.measured)
+    yield (
+        f"At {where}: **{verdict(answer)}**. {best.measured.name} leads with {best.moved:.1f} %"
+        + (f" (the network of {same})" if same else "")
+        + (f"; the paper's {paper.measured.name} {_standing(answer, paper)}." if paper and paper is not best else ".")
+    )
+    others = ", ".join(one.measured.name for one in answer.contenders if one not in (best, paper))
+    if others:
+        yield f"What may be best besides, in the order of their standing: {others}. The others are excluded at 95 %."
+
+
+def _standing(answer: Answer, paper: Candidate) -> str:
+    return (
+        f"has {paper.moved:.1f} %, {paper.behind:.1f} ± {paper.behind_error:.1f} points less, and is "
+        + ("not excluded" if paper.contender else "excluded")
+        + f" (place {answer.candidates.index(paper) + 1} of {len(answer.candidates)})"
+    )
+
+
+def _worth(choice: Choice) -> str:
+    """What a doubling of FLOPs is worth by dimension."""
+    if not choice.spending:
+        return "There are too few networks to say what each dimension is worth."
+    gained = ", ".join(
+        f"{one.points:+.1f} ± {one.error:.1f} points by {one.dimension}"
+        + (f" ({one.step:.1f} × the step time)" if one.step else "")
+        for one in choice.spending
+    )
+    return f"Fitted to all {len(choice.networks)} networks, twice the FLOPs gain {gained}."
+
+
+def _sizes(choice: Choice) -> str:
+    sides = [parse(one.arch).resolution for one in choice.networks]
+    stride = parse(choice.base.arch).total_stride
+    maps = " to ".join(dict.fromkeys(str(-(-side // stride)) for side in (min(sides), max(sides))))
+    return (
+        f"At {min(sides)} to {max(sides)} px and a total stride of {stride}, the last stages see maps of {maps} pixels "
+        "a side, where more pixels may be worth more than elsewhere."
+    )
+
+
+def _halves(choice: Choice) -> str:
+    """The seed deviation of the less and of the more accurate half: one pooled number stands for both."""
+    order = sorted(choice.networks, key=lambda one: one.accuracy)
+    low, high = (seed_noise(half).deviation for half in (order[: len(order) // 2], order[len(order) // 2 :]))
+    return (
+        f"One seed deviation is assumed for all, {choice.noise.deviation:.1f} points. It is {low:.1f} for the less "
+        f"accurate half of the networks and {high:.1f} for the more accurate one, so that the intervals of the best "
+        f"are {'wider' if high < low else 'narrower'} than their own seeds would make them."
+    )
+
+
+def _narrowed(channels: int) -> str:
+    from nas.space import load_architecture
+
+    share = channels / load_architecture("efficientnet-b0").stages[-1].channels
+    return "" if share == 1 else f" with {share:g} × its channels"
+
+
+def _minutes(records: Sequence[Record]) -> float:
+    """From the start of the first trial to the end of the last."""
+    starts = [datetime.fromisoformat(record.started).timestamp() for record in records]
+    ends = [start + (record.seconds or 0) for start, record in zip(starts, records, strict=True)]
+    return (max(ends) - min(starts)) / 60
+
+
+def _figures(choice: Choice) -> Iterable[Figure]:
+    """Accuracy over each cost, without the base; the leader and the paper's network have their triples beside them."""
+    for answer in choice.answers:
+        whole = figure(choice, answer)
+        told = {answer.best.measured.name, f"{PAPER} paper"}
+        series = tuple(
+            dataclasses.replace(one, labels=tuple(label if label in told else "" for label in one.labels))
+            for one in whole.series
+            if one.name != "the base"
+        )
+        x = dataclasses.replace(whole.x, log=False)  # between the least and the largest lies no round number
+        yield dataclasses.replace(whole, series=series, x=x, named=True)
+
+
+def _copy(report: Path, recipe: Recipe) -> None:
+    """The records of a study's report into FOLDER. Raises: SystemExit for those of another recipe."""
+    stored = json.loads((report / "provenance.json").read_text(encoding="utf-8"))["recipe"]
+    theirs, ours = Recipe.model_validate_json(json.dumps(stored)).identity(), recipe.identity()
+    changed = [key for key in ours if theirs.get(key) != ours[key]]
+    if changed:
+        raise SystemExit(f"{report}: measured by another recipe than studies/{NAME}.yaml: {', '.join(changed)}")
+    FOLDER.mkdir(exist_ok=True)
+    write_records(FOLDER / "records.jsonl", read_records(report / "data" / "records.jsonl"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("report", nargs="?", type=Path, help="folder of the study's report; its records are copied")
     options = parser.parse_args()
-    recipe = load_recipe("compound-grid")
+    wanted = Wanted({}, NAME, None, "sqlite:///nas.db", "cpu", None, 1, None, 2_000_000, False)
+    recipe, _ = settle_grid(wanted, "cpu")
     if options.report:
-        records = list(read_records(options.report / "data" / "records.jsonl"))
-        stored = json.loads((options.report / "provenance.json").read_text(encoding="utf-8"))["recipe"]
-        if Recipe.model_validate_json(json.dumps(stored)).training != recipe.training:
-            raise SystemExit(f"{options.report}: measured by another recipe than studies/compound-grid.yaml")
-        FOLDER.mkdir(exist_ok=True)
-        write_records(FOLDER / "records.jsonl", records)
-    records = list(read_records(FOLDER / "records.jsonl"))
+        _copy(options.report, recipe)
     assert recipe.grid is not None
-    choice = choose(measured(records), target=recipe.grid.target, band=recipe.grid.band)
+    records = list(read_records(FOLDER / "records.jsonl"))
+    choice = choose(measured(records, recipe.grid), target=recipe.grid.target, band=recipe.grid.band)
+    for shown in _figures(choice):
+        (FOLDER / f"{shown.name}.svg").write_text(to_svg(shown), encoding="utf-8")
     text = page(records, choice, recipe)
     (FOLDER / "README.md").write_text(text, encoding="utf-8")
     print(text)
