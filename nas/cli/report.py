@@ -34,7 +34,9 @@ def report(  # noqa: PLR0913, PLR0917
     ] = "html,md,csv,tex",
     records: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Of a paper: your own records.jsonl; its accuracies stand beside. Repeat."),
+        typer.Option(
+            metavar="FILE", help="Of a paper: records.jsonl of your studies; their accuracies stand beside. Repeat."
+        ),
     ] = None,
     zoo: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Of a paper: measured networks; otherwise studies/zoo.")
@@ -106,6 +108,7 @@ def write_study_report(study: optuna.Study, out: Path) -> Path:
 def _report_paper(  # noqa: PLR0913, PLR0917
     name: str, out: Path, formats: list[str], records: list[Path], zoo: Path | None, check: bool, json_output: bool
 ) -> None:
+    from nas.report.papers.words import counts as counted
     from nas.report.papers.write import check_paper, write_paper
 
     paper = _make(name, records, zoo)
@@ -113,18 +116,21 @@ def _report_paper(  # noqa: PLR0913, PLR0917
         console.say(sentence)
     if _is_study(name):
         console.say(f"'{name}' is the paper; the study of that name: nas report {name} --storage {DEFAULT_STORAGE}")
-    tally = {verdict.value: count for verdict, count in paper.tally().items()}
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in tally.items())
+    tallies = paper.tally(), paper.ratios()
+    tally, ratios = ({verdict.value: count for verdict, count in found.items()} for found in tallies)
+    counts = counted(tallies[0]) + (f"\nratios of times: {counted(tallies[1])}" if any(ratios.values()) else "")
     if not check:
         written = write_paper(paper, out, formats)
         if json_output:
-            console.show_json({"paper": name, "report": str(written), "verdicts": tally})
+            console.show_json({"paper": name, "report": str(written), "verdicts": tally, "ratios": ratios})
         else:
             console.result().print(f"report {written}\n{counts}", soft_wrap=True, markup=False)
         return
     wrong = check_paper(paper, out, formats)
     if json_output:
-        console.show_json({"paper": name, "folder": str(out), "verdicts": tally, "differ": list(wrong)})
+        console.show_json(
+            {"paper": name, "folder": str(out), "verdicts": tally, "ratios": ratios, "differ": list(wrong)}
+        )
     elif not wrong:
         console.result().print(f"{out}: as it would be written now\n{counts}", soft_wrap=True, markup=False)
     if wrong:
@@ -145,7 +151,7 @@ def _make(name: str, records: list[Path], zoo: Path | None) -> Paper:
         if not path.is_file():
             raise NasError(
                 f"--records {path}: no such file",
-                "make it: nas measure REF -o FILE.jsonl; or take data/records.jsonl of a study's report",
+                "accuracies are in data/records.jsonl of a study's report: nas search RECIPE, then nas report STUDY",
             )
     if zoo is not None and not zoo.is_dir():
         raise NasError(f"--zoo {zoo}: no such folder", "make it: nas measure --zoo --out DIR")

@@ -8,7 +8,7 @@ from string import ascii_lowercase
 from typing import Literal
 
 from nas.report.papers.facts import exact, number
-from nas.report.papers.verdict import Judgement, Verdict, decimals, judge
+from nas.report.papers.verdict import Judgement, Verdict, bounds, decimals, judge, judge_measured
 from nas.report.table import Cell, Column, Table, text
 
 How = Literal["computed", "measured"]
@@ -19,50 +19,81 @@ _TAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A column of the paper: `key` heads it in CSV, with the unit in both (`params_m`, `params (M)`)."""
+    """A column of the paper: `key` heads it in CSV, with the unit in both (`params_m`, `params (M)`). `said`: what its
+    first number is, where that is not printed."""
 
     key: str
     label: str
+    said: str = "published"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One number of the paper and what regenerates it, both in the printed unit. `printed` is empty where the paper
-    prints nothing; `regenerated` None where nothing here can. `reason`: why it differs, or why there is nothing.
-    `spread`: of a measured value. `judged` False: the published number stands alone, as an accuracy does."""
+    """One number of the paper and what regenerates it, both in the printed unit.
+
+    `printed` is empty where the paper prints nothing; `regenerated` None where nothing here can. `reason`: why it
+    differs, or why there is nothing. `spread`: of a measured value. `between`: the bounds of a ratio that no paper
+    prints, from the digits of the two published numbers; `printed` is then their quotient. `once`: checks that share it
+    hold the same published number, measured on several devices.
+    """
 
     printed: str = ""
     regenerated: float | None = None
     reason: str = ""
     how: How = "computed"
     spread: float | None = None
+    between: tuple[float, float] | None = None
+    once: str = ""
 
     @property
     def judgement(self) -> Judgement | None:
         """None where the paper prints nothing."""
-        return judge(self.printed, self.regenerated, self.reason, self.spread or 0.0) if self.printed else None
+        if not self.printed:
+            return None
+        if self.how == "measured":
+            between = self.between or bounds(self.printed)
+            return judge_measured(between, self.regenerated, self.reason, self.spread or 0.0)
+        return judge(self.printed, self.regenerated, self.reason)
 
     @property
-    def difference_pct(self) -> float | None:
-        """Of the published number; None where one of the two is missing, or the published one is zero."""
+    def points(self) -> bool:
+        """Whether the printed number is a percentage: a difference from it is in points."""
+        return self.printed.endswith("%")
+
+    @property
+    def difference(self) -> float | None:
+        """In percent of the published number, in points where that is a percentage; None where one of the two is
+        missing, or the published one is zero."""
         if self.regenerated is None or not self.printed or not number(self.printed):
             return None
+        if self.points:
+            return self.regenerated - number(self.printed)
         return 100 * (self.regenerated / number(self.printed) - 1)
 
     @property
     def cells(self) -> tuple[Cell, Cell, Cell]:
-        """Published, regenerated, difference in %."""
-        digits = min(decimals(self.printed) + 2, 4) if self.printed else 3
-        if isinstance(self.regenerated, int):  # a count of layers, a side in pixels
-            digits = 0
+        """Published, regenerated, difference."""
         printed = Cell(self.printed, str(exact(self.printed))) if self.printed else Cell("–")
+        if self.between:
+            printed = Cell("{} ({:.3g} to {:.3g})".format(self.printed, *self.between), printed.raw)
         ours = Cell("–")
         if self.regenerated is not None:
+            digits = self._digits
             noise = f" ± {self.spread:.{digits}f}" if self.spread else ""
             ours = Cell(f"{self.regenerated:,.{digits}f}{noise}", _round(self.regenerated), _round(self.spread))
-        change = self.difference_pct
-        difference = Cell("–") if change is None else Cell(_signed(change), _round(change))
+        change = self.difference
+        words = "" if change is None else _signed(change) + (" points" if self.points else "")
+        difference = Cell("–") if change is None else Cell(words, _round(change))
         return printed, ours, difference
+
+    @property
+    def _digits(self) -> int:
+        """Digits after the point that the regenerated number is shown with."""
+        if isinstance(self.regenerated, int):  # a count of layers, a side in pixels
+            return 0
+        if self.how == "measured":
+            return 2
+        return min(decimals(self.printed) + 2, 4) if self.printed else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +163,8 @@ class Comparison:
         columns = list(self.columns)
         for place in places:
             noisy = any(line.checks[place].spread for line in self.lines)
-            columns += _columns(self.quantities[place], noisy)
+            points = any(line.checks[place].points for line in self.lines)
+            columns += _columns(self.quantities[place], noisy, points)
         columns += [Column("source", "source")] if sourced else []
         rows = []
         for line in self.lines:
@@ -152,12 +184,13 @@ class Comparison:
         return *check.cells, verdict
 
 
-def _columns(quantity: Quantity, noisy: bool) -> list[Column]:
+def _columns(quantity: Quantity, noisy: bool, points: bool) -> list[Column]:
     key, label = quantity.key, quantity.label
+    unit = "points" if points else "pct"
     return [
-        Column(f"{key}_published", f"{label}, published", "number"),
+        Column(f"{key}_published", f"{label}, {quantity.said}", "number"),
         Column(f"{key}_regenerated", "regenerated", "number", noisy=noisy),
-        Column(f"{key}_difference_pct", "Δ %", "number"),
+        Column(f"{key}_difference_{unit}", "Δ" if points else "Δ %", "number"),
         Column(f"{key}_verdict", "verdict"),
     ]
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nas.arch import Architecture
+from nas.arch import Architecture, Op
 from nas.cost import Cost, cost
 from nas.metric import si
 from nas.report.papers.comparison import Check
 from nas.report.papers.facts import exact
-from nas.report.papers.zoo import HOW_COUNTED, Device, Zoo
+from nas.report.papers.zoo import HOW_COUNTED, Device, Zoo, training
 from nas.report.table import Cell, Column, text
+from nas.scaling import scale
 from nas.space import load_architecture
 
 
@@ -37,6 +39,38 @@ def closed_cost(arch: Architecture) -> Cost:
     return cost(arch)
 
 
+def billions(arch: Architecture) -> float:
+    """Multiply-adds of convolutions and linears for one image, in billions."""
+    return closed_cost(arch).flops / 1e9
+
+
+def millions(arch: Architecture) -> float:
+    """Learnable scalars, in millions."""
+    return closed_cost(arch).params / 1e6
+
+
+def fused_b4(until: int, kernels: tuple[int, ...] = (3, 5, 5), se: bool = True) -> Architecture:
+    """EfficientNet-B4 with Fused-MBConv in its first `until` stages, `kernels` in stages 3, 5 and 6 of those."""
+    b4 = closed("efficientnet-b4")
+    chosen = dict(zip((3, 5, 6), kernels, strict=True))
+    return dataclasses.replace(
+        b4,
+        stages=tuple(
+            dataclasses.replace(
+                stage, op=Op.FUSED_MBCONV, kernel=chosen.get(number, stage.kernel), se=stage.se if se else 0.0
+            )
+            if number <= until
+            else stage
+            for number, stage in enumerate(b4.stages, 1)
+        ),
+    )
+
+
+def unreleased() -> Architecture:
+    """V2-B0 × (width 1.4, depth 1.8) at 380 px, by V2's rounding: the network of which V2-S's numbers were printed."""
+    return dataclasses.replace(scale(closed("efficientnetv2-b0"), width=1.4, depth=1.8, floor=None), resolution=380)
+
+
 def count(name: str, key: str, zoo: Zoo) -> float | None:
     """`params` or `flops` of a shipped name (closed form) or a foreign reference (counted); None for neither."""
     if not name or ":" in name:
@@ -52,6 +86,12 @@ def regenerate(network: Network, key: str, printed: str, unit: float, zoo: Zoo, 
     return Check(printed, value / unit, reason)
 
 
+def counted_on(network: Network, zoo: Zoo) -> str:
+    """What a foreign network was counted on, as the reason of a difference; empty for another network."""
+    record = zoo.counts.find(network.foreign) if network.foreign else None
+    return f"counted on {record.arch}; the paper does not say where its number is from" if record else ""
+
+
 def published(printed: str) -> Cell:
     """A number that is the paper's own and is not judged; its digits are kept in CSV too."""
     return Cell(printed, str(exact(printed))) if printed else text(None)
@@ -63,9 +103,9 @@ def counted(value: int) -> Cell:
 
 
 def accuracy_columns(records: Zoo) -> tuple[Column, ...]:
-    """One column for every file of the user's own records."""
+    """One column for every file of the user's own records; its head says what they were trained on, if all on one."""
     return tuple(
-        Column(f"top1_pct_{device.name}", f"top-1 %, measured in {device.name}", "number", noisy=True)
+        Column(f"top1_pct_{device.name}", f"top-1 %, own: {device.name}{_kind(device)}", "number", noisy=True)
         for device in records.devices
     )
 
@@ -87,4 +127,11 @@ def _accuracy(names: tuple[str, ...], device: Device) -> Cell:
         return text(None)
     reading = record.readings["top1_pct"]
     shown = f"{reading.value:.1f}" + (f" ± {reading.spread:.1f}" if reading.spread else "")
-    return Cell(shown, reading.value, reading.spread)
+    kind = "" if _kind(device) else f" ({training(reading)})"
+    return Cell(f"{shown}{kind}", reading.value, reading.spread)
+
+
+def _kind(device: Device) -> str:
+    """What every accuracy of this file was trained on, in brackets; empty where they differ."""
+    found = {training(record.readings["top1_pct"]) for record in device.records if "top1_pct" in record.readings}
+    return f" ({found.pop()})" if len(found) == 1 else ""

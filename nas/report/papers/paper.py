@@ -72,6 +72,20 @@ class Paper:
                 yield comparison, row, quantity, check, found
 
     def tally(self) -> dict[Verdict, int]:
-        """How many numbers got each verdict."""
-        counts = Counter(found.verdict for *_, found in self.judged())
+        """How many printed numbers got each verdict."""
+        return self._tally(derived=False)
+
+    def ratios(self) -> dict[Verdict, int]:
+        """The same of ratios between two published numbers, which no paper prints."""
+        return self._tally(derived=True)
+
+    def _tally(self, derived: bool) -> dict[Verdict, int]:
+        """A number that several devices measured counts once, by the first of its verdicts in the order of Verdict."""
+        order = list(Verdict)
+        best: dict[tuple[object, ...], Verdict] = {}
+        for place, (comparison, *_, check, found) in enumerate(self.judged()):
+            if (check.between is not None) is derived:
+                key = (comparison.name, check.once or place)
+                best[key] = min(best.get(key, found.verdict), found.verdict, key=order.index)
+        counts = Counter(best.values())
         return {verdict: counts[verdict] for verdict in Verdict}

@@ -1,4 +1,4 @@
-"""Times as ratios within one device: the ratio that a paper prints beside the ratio that was measured here."""
+"""Times as ratios within one device: the ratio of two published times beside the ratio that was measured here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Literal
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import number
 from nas.report.papers.networks import published
-from nas.report.papers.zoo import HOW_MEASURED, Device, Ratio, Zoo, conditions
+from nas.report.papers.verdict import quotient
+from nas.report.papers.zoo import HOW_MEASURED, Device, Zoo, conditions
 from nas.report.table import Column, text
 
 Key = Literal["train_images_per_s", "infer_images_per_s", "latency_ms"]
@@ -37,19 +38,28 @@ class Pair:
 
     @property
     def ratio(self) -> str:
-        """The printed ratio, or that of the two published numbers to two digits."""
-        if self.printed:
-            return self.printed
-        slow, fast = (number(value) for value in self.values)
-        return two_digits(slow / fast if self.kind == "time" else fast / slow)
+        """The printed ratio, or that of the two published numbers to three digits."""
+        above, below = self._quotient
+        return self.printed or f"{number(above) / number(below):.3g}"
 
-    def measured(self, device: Device) -> Ratio | None:
-        """The same ratio on this device; None where one of the networks was not timed."""
+    @property
+    def between(self) -> tuple[float, float] | None:
+        """What a ratio that no paper prints can be by the digits of its two numbers; None for a printed one."""
+        return None if self.printed else quotient(*self._quotient)
+
+    @property
+    def _quotient(self) -> tuple[str, str]:
+        slow, fast = self.values
+        return (slow, fast) if self.kind == "time" else (fast, slow)
+
+    def measured(self, device: Device) -> tuple[float, float] | None:
+        """(the same ratio on this device, its spread); None where one of the networks was not timed. First order:
+        relative spreads add in quadrature."""
         slow, fast = time(self.slow, self.key, device), time(self.fast, self.key, device)
         if slow is None or fast is None:
             return None
         value = slow[0] / fast[0]
-        return Ratio(value, value * math.hypot(slow[1] / slow[0], fast[1] / fast[0]), "")
+        return value, value * math.hypot(slow[1] / slow[0], fast[1] / fast[0])
 
 
 def time(networks: tuple[str, ...], key: str, device: Device) -> tuple[float, float] | None:
@@ -66,14 +76,13 @@ def time(networks: tuple[str, ...], key: str, device: Device) -> tuple[float, fl
     return sum(times) / len(times), math.hypot(*spreads) / len(times)
 
 
-def two_digits(value: float) -> str:
-    """A ratio as the papers print one: 0.97, 2.5, 11."""
-    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.995 else f"{value:.2f}"
-
-
 def compare(name: str, title: str, pairs: tuple[Pair, ...], zoo: Zoo, note: str = "") -> Comparison:
     """One row per pair and device; without a device, one per pair that says how to measure."""
-    lines = tuple(_line(pair, device) for pair in pairs for device in (zoo.devices or (None,)))
+    lines = tuple(
+        _line(pair, device, f"{name}, pair {place}")
+        for place, pair in enumerate(pairs)
+        for device in (zoo.devices or (None,))
+    )
     columns = (
         Column("pair", "speed of ÷ speed of"),
         Column("published_on", "published on"),
@@ -82,10 +91,12 @@ def compare(name: str, title: str, pairs: tuple[Pair, ...], zoo: Zoo, note: str 
         Column("measured_on", "measured on"),
         Column("conditions", "at (first; second)"),
     )
-    return Comparison(name, title, columns, (Quantity("speedup", "speed-up"),), lines, note)
+    printed = all(pair.printed for pair in pairs)
+    speedup = Quantity("speedup", "speed-up", "published" if printed else "ratio of the published")
+    return Comparison(name, title, columns, (speedup,), lines, note)
 
 
-def _line(pair: Pair, device: Device | None) -> Line:
+def _line(pair: Pair, device: Device | None, once: str) -> Line:
     cells = (
         text(pair.label),
         text(pair.device),
@@ -93,18 +104,17 @@ def _line(pair: Pair, device: Device | None) -> Line:
         text(None if device is None else device.name),
         text(None if device is None else _conditions(pair, device)),
     )
-    return Line(cells, (_check(pair, device),), pair.source)
+    return Line(cells, (_check(pair, device, once),), pair.source)
 
 
-def _check(pair: Pair, device: Device | None) -> Check:
-    if pair.why or device is None:
-        return Check(pair.ratio, None, pair.why or HOW_MEASURED, "measured")
-    ratio = pair.measured(device)
-    if ratio is None:
+def _check(pair: Pair, device: Device | None, once: str) -> Check:
+    value, spread, reason = None, None, pair.why or HOW_MEASURED
+    if device is not None and not pair.why:
         reason = f"not every network of it was measured on {device.name}: nas measure --zoo --set full measures all"
-        return Check(pair.ratio, None, reason, "measured")
-    reason = f"another device: measured on {device.name}, published on {pair.device}"
-    return Check(pair.ratio, ratio.value, reason, "measured", ratio.spread)
+        if (found := pair.measured(device)) is not None:
+            value, spread = found
+            reason = f"published on {pair.device}; measured on {device.name} at {_conditions(pair, device)}"
+    return Check(pair.ratio, value, reason, "measured", spread, pair.between, once)
 
 
 def _conditions(pair: Pair, device: Device) -> str:

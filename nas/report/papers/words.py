@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nas.report.papers.audit.finding import Finding
 from nas.report.papers.comparison import Comparison
 from nas.report.papers.facts import digest
 from nas.report.papers.paper import Paper
-from nas.report.papers.verdict import MEANING, Verdict
+from nas.report.papers.verdict import MEANING, NOISY, Verdict
 from nas.report.table import Cell, Column, Table, text
 
 
 def opening(paper: Paper) -> tuple[str, ...]:
     """What was compared with what, what the verdicts mean, and what was not measured."""
-    tally = paper.tally()
-    judged = sum(tally.values())
-    counts = ", ".join(f"{count} {verdict.value}" for verdict, count in tally.items())
+    printed = paper.tally()
     return (
-        f"{judged} printed numbers were regenerated or found beyond reach: {counts}.",
+        f"{sum(printed.values())} printed numbers were regenerated or found beyond reach: {counts(printed)}.",
+        *_ratios(paper.ratios()),
         "A published number stands as it was printed. A regenerated one is computed in closed form from the network, "
         "counted on the built network, or measured on the device that is named; none is copied. Accuracies on ImageNet "
         "are the papers' own, are labelled published, and are not judged.",
         "; ".join(f"{verdict.value}: {meaning}" for verdict, meaning in MEANING.items()) + ".",
         *paper.missing,
     )
+
+
+def _ratios(tally: Mapping[Verdict, int]) -> tuple[str, ...]:
+    """A sentence on ratios that no paper prints; none where there are none."""
+    if not (total := sum(tally.values())):
+        return ()
+    return (
+        f"{total} ratios of two published times, which no paper prints, are held against the range that the digits of "
+        f"both leave open: {counts(tally)}. Measured on several devices, a ratio counts once, by its best verdict.",
+    )
+
+
+def counts(tally: Mapping[Verdict, int]) -> str:
+    """`76 reproduced, 15 rounded, …`"""
+    return ", ".join(f"{count} {verdict.value}" for verdict, count in tally.items())
 
 
 def exceptions(paper: Paper) -> tuple[Table, ...]:
@@ -38,7 +53,7 @@ def _differing(paper: Paper) -> Table:
         Column("where", "where"),
         Column("published", "published", "number"),
         Column("regenerated", "regenerated", "number"),
-        Column("difference_pct", "Δ %", "number"),
+        Column("difference", "Δ, in % or points", "number"),
         Column("reason", "reason"),
     )
     rows = []
@@ -54,7 +69,9 @@ def _unmeasured(paper: Paper) -> Table:
     reasons: dict[tuple[str, str], list[str]] = {}
     for comparison, row, _, _, judgement in paper.judged():
         if judgement.verdict is Verdict.UNMEASURED:
-            reasons.setdefault((comparison.short, judgement.reason), []).append(row)
+            why, _, _ = judgement.reason.partition(": ")
+            reason = why if why == NOISY else judgement.reason
+            reasons.setdefault((comparison.short, reason), []).append(row)
     rows = [
         (text(len(names)), text(f"{short}: {', '.join(dict.fromkeys(names))}"), text(reason))
         for (short, reason), names in reasons.items()

@@ -77,6 +77,7 @@ def documents(paper: Paper, formats: Collection[str] = FORMATS) -> dict[str, str
         "schema": 1,
         "report": paper.name,
         "verdicts": {verdict.value: count for verdict, count in paper.tally().items()},
+        "ratios of published times": {verdict.value: count for verdict, count in paper.ratios().items()},
         "provenance": words.provenance(paper),
         "drawn_by": f"matplotlib {VERSION}",
         "files": sorted([*found, "provenance.json"]),

@@ -1,27 +1,19 @@
-"""Measured and counted networks by name, and the ratios between them, each within one device."""
+"""Measured and counted networks by name; what a reading belongs to, in words."""
 
 from __future__ import annotations
 
 import hashlib
-import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from nas.record import Reading, Record, read_records
+from nas.resources import shipped
 
 COUNTS = "counts"
 HOW_COUNTED = "not counted here (nas measure --zoo --what params,flops,activations counts it)"
 HOW_MEASURED = "not measured here (nas measure --zoo measures it)"
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How many times `above` is `below`, and the noise of that number from the two readings' spreads."""
-
-    value: float
-    spread: float
-    conditions: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +32,6 @@ class Device:
                 return record
         return None
 
-    def ratio(self, key: str, above: str, below: str) -> Ratio | None:
-        """Reading `key` of `above` divided by that of `below`; None where one was not taken. First order: relative
-        spreads add in quadrature."""
-        one, other = self.find(above, key), self.find(below, key)
-        if one is None or other is None:
-            return None
-        top, bottom = one.readings[key], other.readings[key]
-        if not (top.value and bottom.value):
-            return None
-        value = top.value / bottom.value
-        noise = math.hypot((top.spread or 0) / top.value, (bottom.spread or 0) / bottom.value)
-        return Ratio(value, value * noise, conditions(top))
-
 
 @dataclass(frozen=True, slots=True)
 class Zoo:
@@ -70,23 +49,44 @@ class Zoo:
 
 
 def load_zoo(folder: Path) -> Zoo:
-    """The zoo under `folder`: counts/records.jsonl, and <device>/records.jsonl for every device. An absent folder is an
-    empty zoo. Raises: RecordError for a file that does not read."""
-    counts, devices, files = Device(COUNTS, ()), [], {}
+    """The zoo under `folder`: counts/records.jsonl, and <device>/records.jsonl for every device.
+
+    Counts hold on every device: those that ship follow the folder's own. An absent folder has no devices. Raises:
+    RecordError for a file that does not read.
+    """
+    base = shipped_counts()
+    counts, devices, files = base.counts.records, [], dict(base.files)
     for path in sorted(folder.glob("*/records.jsonl")):
-        device = Device(path.parent.name, tuple(read_records(path)))
-        files[f"{path.parent.name}/{path.name}"] = _digest(path)
-        if device.name == COUNTS:
-            counts = device
-        else:
-            devices.append(device)
-    return Zoo(counts, tuple(devices), files)
+        name, digest = f"{path.parent.name}/{path.name}", _digest(path)
+        if path.parent.name != COUNTS:
+            devices.append(Device(path.parent.name, tuple(read_records(path))))
+        elif digest not in files.values():
+            counts = (*read_records(path), *counts)
+            files = {f"shipped {one}" if one == name else one: known for one, known in files.items()}
+        files[name] = digest
+    return Zoo(Device(COUNTS, counts), tuple(devices), files)
+
+
+def shipped_counts() -> Zoo:
+    """The exact counts that ship with nas, and no device."""
+    paths = sorted((shipped("studies") / "zoo" / COUNTS).glob("records.jsonl"))
+    records = tuple(record for path in paths for record in read_records(path))
+    return Zoo(Device(COUNTS, records), files={f"{COUNTS}/{path.name}": _digest(path) for path in paths})
 
 
 def load_own(paths: Iterable[Path]) -> Zoo:
-    """The user's own records, one device per file. Raises: RecordError for a file that does not read."""
-    found = [(path, Device(path.stem, tuple(read_records(path)))) for path in paths]
-    return Zoo(devices=tuple(device for _, device in found), files={path.name: _digest(path) for path, _ in found})
+    """The user's own records, one device per file, named by the file; by its folder where the file is records.jsonl,
+    and numbered where two would be called the same. Raises: RecordError for a file that does not read."""
+    devices, files = [], {}
+    taken: Counter[str] = Counter()
+    for path in paths:
+        folders = [part for part in path.resolve().parent.parts if part not in ("/", "data")]
+        name = folders[-1] if path.stem == "records" and folders else path.stem
+        taken[name] += 1
+        name += f"-{taken[name]}" if taken[name] > 1 else ""
+        devices.append(Device(name, tuple(read_records(path))))
+        files[name] = _digest(path)
+    return Zoo(devices=tuple(devices), files=files)
 
 
 def conditions(reading: Reading) -> str:
@@ -98,6 +98,22 @@ def conditions(reading: Reading) -> str:
         str(said.get("precision", "")),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def training(reading: Reading) -> str:
+    """What an accuracy of one's own was trained on, in words: proxy: fractals, 32 px, width × 0.25, 3 epochs."""
+    said = reading.conditions
+    parts = [
+        str(said.get("data", "")),
+        f"{said['resolution']} px" if "resolution" in said else "",
+        f"width × {said['width']:g}" if said.get("width", 1) != 1 else "",
+        f"{said['epochs']} epochs" if "epochs" in said else "",
+    ]
+    known = ", ".join(part for part in parts if part)
+    if not known:
+        return "its data are not stated"
+    shrunk = said.get("width", 1) != 1 or not str(said.get("data", "")).startswith(("folder", "imagenet"))
+    return f"proxy: {known}" if shrunk else f"own training: {known}"
 
 
 def _digest(path: Path) -> str:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
-from nas.report.papers.audit import efficientnet, efficientnetv2, gmacs, mobilenet, printed, recomputed, scaled_figures
+from nas.report.papers.audit import (
+    beside,
+    efficientnet,
+    efficientnetv2,
+    gmacs,
+    mobilenet,
+    printed,
+    ratios,
+    recomputed,
+    scaled_figures,
+)
 from nas.report.papers.audit.finding import Finding, Published, Remark
-from nas.report.papers.facts import facts
+from nas.report.papers.facts import Fact, facts
 
 AUDITS: dict[str, tuple[Callable[[Published], Finding], ...]] = {  # name of the report → its findings, in order
     "efficientnet": (
         scaled_figures.baseline,
         scaled_figures.table_7,
         scaled_figures.figure_8,
+        beside.table_7_accuracy,
+        beside.exchanged,
         efficientnet.constants,
         efficientnet.implied_phi,
-        efficientnet.ratios,
+        ratios.ratios,
         efficientnet.latency,
         scaled_figures.figure_1,
         efficientnet.sizes,
         efficientnet.dropout,
         gmacs.printed_flops,
         gmacs.timm,
+        beside.regnet,
     ),
     "efficientnetv2": (
         efficientnetv2.v2_s,
@@ -41,7 +54,7 @@ AUDITS: dict[str, tuple[Callable[[Published], Finding], ...]] = {  # name of the
         recomputed.changes,
         recomputed.factors,
     ),
-    "mobilenet": (mobilenet.three_quarters, mobilenet.last_stride, mobilenet.quoted),
+    "mobilenet": (mobilenet.three_quarters, mobilenet.last_stride, mobilenet.quoted, mobilenet.mnasnet_grid),
 }
 
 READ: dict[str, tuple[Remark, ...]] = {  # contradictions between words: read, not computed
@@ -71,4 +84,15 @@ def findings(paper: str, published: Published = facts) -> tuple[Finding, ...]:
     return tuple(audit(published) for audit in AUDITS[paper])
 
 
-__all__ = ["AUDITS", "READ", "Finding", "Published", "Remark", "findings"]
+def audited(paper: str, others: Iterable[str]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """(the findings, the files of facts that they and `others` rest on, in order)."""
+    read = set(others)
+
+    def published(name: str) -> Sequence[Fact]:
+        read.add(name)
+        return facts(name)
+
+    return findings(paper, published), tuple(sorted(read))
+
+
+__all__ = ["AUDITS", "READ", "Finding", "Published", "Remark", "audited", "findings"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from nas.arch import Architecture
 from nas.cost import by_stage
 from nas.grid import PAPER
-from nas.report.papers.audit.finding import Finding, Published, billions, one, rounds_to, some, sources
+from nas.report.papers.audit.finding import Finding, Published, one, rounds_to, some, sources
+from nas.report.papers.networks import billions
 from nas.scaling import implied_phi as phi_of
 from nas.scaling import scale
 from nas.space import load_architecture
@@ -75,45 +76,6 @@ def implied_phi(published: Published) -> Finding:
         ),
         holds=sum(away > 0.1 for away in spread) >= 5 and rounds_to(spread[-1], "1"),
         sources=sources(rows, some(published("efficientnet/method"), item="scaling rule")),
-    )
-
-
-def ratios(published: Published) -> Finding:
-    """Table 2's ratio columns from Table 2's own numbers."""
-    rows = some(published("efficientnet/table2"), version="v5")
-    steps, wrong = [], []
-    for column, ratio in (("params_m", "params_ratio"), ("flops_b", "flops_ratio")):
-        checked = 0
-        for row in rows:
-            ours = one(rows, model=row["group"])
-            if row["model"] == row["group"] or not row[column] or not row[ratio]:
-                continue
-            checked += 1
-            value = float(row[column]) / float(ours[column])
-            if not rounds_to(value, row[ratio]):
-                low, high = _range(row[column], ours[column])
-                inside = low <= float(row[ratio]) <= high
-                wrong.append(inside)
-                steps.append(
-                    f"{row['model']} / {ours['model'].removeprefix('EfficientNet-')}: {row[column]} / {ours[column]} = "
-                    f"{value:.3f}, printed {row[ratio]} ({ratio.split('_')[0]}); what rounds to the printed numbers "
-                    f"gives {low:.3f} to {high:.3f}"
-                    + ("." if inside else f", which excludes it; it means {_times(ours[column], row[ratio])} and not")
-                    + ("" if inside else f" {row[column]}.")
-                )
-        steps.append(f"{column}: {checked} ratios recomputed.")
-    outside = sum(not inside for inside in wrong)
-    return Finding(
-        name="table-2-ratios",
-        title="Table 2's ratios come from unrounded numbers",
-        claim="Table 2 prints how many times larger and dearer each ConvNet is than the EfficientNet of its group.",
-        steps=(*steps, f"{len(wrong)} do not round to the printed ratio; {outside} cannot, whatever was rounded."),
-        conclusion=(
-            "Some ratios do not follow from the two numbers printed beside them, but most of those do from numbers "
-            "that would be printed the same: the ratios were taken before rounding."
-        ),
-        holds=len(wrong) > 0 and outside < len(wrong) / 2,
-        sources=sources(rows),
     )
 
 
@@ -195,19 +157,3 @@ def dropout(published: Published) -> Finding:
 def _maps(arch: Architecture) -> str:
     """Sides of the maps that enter the stages, each once."""
     return ", ".join(map(str, dict.fromkeys(row.size for row in by_stage(arch))))
-
-
-def _range(above: str, below: str) -> tuple[float, float]:
-    """(least, greatest) quotient of two numbers that round to these texts."""
-    (high, up), (low, down) = ((float(text), _half(text)) for text in (above, below))
-    return (high - up) / (low + down), (high + up) / (low - down)
-
-
-def _times(below: str, ratio: str) -> str:
-    """The number that this ratio of `below` would be."""
-    return f"{float(below)} · {ratio} = {float(below) * float(ratio):.1f}"
-
-
-def _half(text: str) -> float:
-    """Half a unit of the last printed digit."""
-    return 0.5 * 10.0 ** -len(text.partition(".")[2])

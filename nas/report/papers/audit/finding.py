@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from nas.arch import Architecture
-from nas.cost import cost
 from nas.report.papers.facts import Fact, FactError
 from nas.report.papers.verdict import Verdict, judge
 
@@ -61,16 +59,6 @@ def sources(*groups: Iterable[Fact]) -> tuple[str, ...]:
 def rounds_to(value: float, printed: str) -> bool:
     """Whether `value` rounds to the printed digits."""
     return judge(printed, value).verdict is Verdict.REPRODUCED
-
-
-def billions(arch: Architecture) -> float:
-    """Multiply-adds of convolutions and linears for one image, in billions."""
-    return cost(arch).flops / 1e9
-
-
-def millions(arch: Architecture) -> float:
-    """Learnable scalars, in millions."""
-    return cost(arch).params / 1e6
 
 
 def percent(change: float) -> str:

@@ -6,7 +6,8 @@ import dataclasses
 from itertools import pairwise
 
 from nas.cost import by_stage
-from nas.report.papers.audit.finding import Finding, Published, billions, one, rounds_to, some, sources
+from nas.report.papers.audit.finding import Finding, Published, one, rounds_to, some, sources
+from nas.report.papers.networks import billions
 from nas.scaling import scale
 from nas.space import load_architecture
 
@@ -103,4 +104,27 @@ def quoted(published: Published) -> Finding:
         sources=sources(
             published("mobilenet/table6")[:1], published("mnasnet/table1")[:1], published("mnasnet/readme")[:1]
         ),
+    )
+
+
+def mnasnet_grid(published: Published) -> Finding:
+    """One accuracy of the repository's MnasNet grid, printed in two columns with two values."""
+    rows = [row for row in published("mnasnet/readme") if "depth_multiplier=0.35" in row["model"]]
+    by_size = {row["model"].rsplit("=", 1)[1]: row for row in rows}
+    apart, steps = [], []
+    for size, row in by_size.items():
+        other = row["note"].rsplit(" ", 1)[1]
+        apart += [size] if other != row["top1_pct"] else []
+        steps.append(f"{size} px: {row['top1_pct']} % in one column, {other} % in the other.")
+    below, above = (float(by_size[size]["top1_pct"]) for size in ("128", "192"))
+    once, again = (float(text) for text in (by_size["160"]["top1_pct"], by_size["160"]["note"].rsplit(" ", 1)[1]))
+    steps.append(f"Accuracy rises with the image: 160 px belongs between {below} % and {above} %.")
+    return Finding(
+        name="mnasnet-160",
+        title="MnasNet-A1 0.35 at 160 px has two accuracies",
+        claim="The table of the official repository prints the accuracy of every network in two columns.",
+        steps=tuple(steps),
+        conclusion="At 160 px the columns disagree, and only the second, 59.3 %, fits between its neighbours.",
+        holds=apart == ["160"] and below < again < above and not below < once < above,
+        sources=sources(rows),
     )

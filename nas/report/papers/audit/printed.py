@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas.report.papers.audit.finding import Finding, Published, one, rounds_to, some, sources
 from nas.report.papers.facts import Fact, number
+from nas.report.papers.progressive import stage_sizes
 
 
 def figure_5c(published: Published) -> Finding:
@@ -128,9 +129,9 @@ def stages(published: Published) -> Finding:
         paper, code = one(rows, where="paper", model=model), one(rows, where="code", model=model)
         count = int(paper["stages"])
         low, high = int(paper["image_min"]), int(paper["image_max"])
-        drawn = [low + (high - low) * place / (count - 1) for place in range(count)]
+        drawn = stage_sizes(paper)
         start, end = int(code["image_min"]), int(code["image_max"])
-        run = [int(start + (end - start) * (place + 1) / count) for place in range(count)]
+        run = stage_sizes(code)
         never = never and min(run) > low
         steps.append(
             f"{model}: Algorithm 1, {low} + {high - low} · i / {count - 1}: {_sizes(drawn)} px; the code, "
@@ -214,9 +215,11 @@ def carried_over(published: Published) -> Finding:
         "Table 8": published("efficientnetv2/table8"),
         "Table 10": published("efficientnetv2/table10"),
         "Table 11": published("efficientnetv2/table11"),
+        "Figure 1(b)": published("efficientnetv2/figure1b"),
         "Figure 5(a)": some(published("efficientnetv2/figure5a"), series="EffNetV2"),
     }
-    spelled = {size: (f"EfficientNetV2-{size}", f"V2-{size}", f"V2-{size} (ours)", size) for size in "SML"}
+    spelled = {size: [f"EfficientNetV2-{size}", f"V2-{size}", f"V2-{size} (ours)", size] for size in "SML"}
+    spelled["S"].append("EfficientNetV2 (ours)")  # Figure 1(b): at V2-S's accuracy
     steps, apart = [], []
     for size, names in spelled.items():
         said = {where: row["params_m"] for where, rows in tables.items() for row in rows if row["model"] in names}
@@ -230,7 +233,7 @@ def carried_over(published: Published) -> Finding:
         claim="v3 corrects the params of V2-S, M and L in Table 7.",
         steps=tuple(steps),
         conclusion=f"{_listed([name for name in tables if name in apart])} still print the params of v1.",
-        holds={"Table 8", "Table 10", "Table 11", "Figure 5(a)"} == set(apart),
+        holds={"Table 8", "Table 10", "Table 11", "Figure 1(b)", "Figure 5(a)"} == set(apart),
         sources=sources(*(rows[:1] for rows in tables.values())),
     )
 
@@ -267,8 +270,8 @@ def accuracies(published: Published) -> Finding:
     )
 
 
-def _sizes(values: list[float] | list[int]) -> str:
-    return ", ".join(f"{value:.0f}" for value in values)
+def _sizes(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _listed(names: list[str]) -> str:

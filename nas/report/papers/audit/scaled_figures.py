@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from nas.arch import Architecture
-from nas.report.papers.audit.finding import Finding, Published, billions, one, rounds_to, some, sources
+from nas.report.papers.audit.finding import Finding, Published, one, rounds_to, some, sources
+from nas.report.papers.networks import billions
 from nas.scaling import scale
 from nas.space import load_architecture
 

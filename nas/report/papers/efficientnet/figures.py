@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nas.report.papers.efficientnet.scaled import billions, factors, scaled
-from nas.report.papers.efficientnet.tables import PEERS
+from nas.report.papers.efficientnet.scaled import factors, scaled
 from nas.report.papers.facts import Fact, facts, number
 from nas.report.papers.figure import Axis, Figure, Series
-from nas.report.papers.networks import closed, count
+from nas.report.papers.networks import billions, closed, count
 from nas.report.papers.paper import Section
+from nas.report.papers.peers import network
 from nas.report.papers.zoo import Zoo
 from nas.report.table import Cell, Column, Table, text
 
@@ -142,12 +142,9 @@ def _split(rows: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
 
 
 def _network(row: Fact) -> str:
-    name = {"Inception-ResNet-v2": "Inception-resnet-v2", "NASNet-A (large, label inferred)": "NASNet-A"}
-    network = PEERS.get(name.get(row["model"], row["model"]))
-    if network is None:
-        shipped = {"ResNet-34": "resnet-34", "DenseNet-201": "torchvision:densenet201"}
-        return row["model"].lower() if row["model"].startswith("EfficientNet") else shipped.get(row["model"], "")
-    return network.shipped or network.foreign
+    """Where nas finds the network of a point; empty where it cannot."""
+    found = network(row["model"])
+    return found.shipped or found.foreign
 
 
 def _points(name: str, kind: str, rows: Sequence[Fact], x: Sequence[float], style: int, line: bool = True) -> Series:

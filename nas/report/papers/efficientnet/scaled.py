@@ -5,9 +5,10 @@ from __future__ import annotations
 from nas.arch import Architecture
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import Fact, facts, number
-from nas.report.papers.networks import closed, closed_cost, published
-from nas.report.papers.paper import Section
+from nas.report.papers.networks import accuracy_columns, billions, closed, millions, own_accuracies, published
+from nas.report.papers.paper import Inputs, Section
 from nas.report.papers.verdict import Verdict, judge
+from nas.report.papers.zoo import Zoo
 from nas.report.table import Column, text
 from nas.scaling import scale
 
@@ -35,44 +36,54 @@ def scaled(base: Architecture, by: tuple[float, float, float]) -> Architecture:
     return scale(base, depth=by[0], width=by[1], resolution=by[2])
 
 
-def billions(arch: Architecture) -> float:
-    """Multiply-adds for one image, in billions."""
-    return closed_cost(arch).flops / 1e9
-
-
-def baselines() -> Section:
+def baselines(inputs: Inputs) -> Section:
     """Table 3: MobileNetV1, MobileNetV2 and ResNet-50, scaled by one dimension and by all three."""
     rows = facts("efficientnet/table3")
     lines = [
-        _line(row, closed(row["model"].lower()), row["printed"], _table3_reason(row, rows) if row["depth"] else "")
+        _line(
+            row,
+            closed(row["model"].lower()),
+            row["printed"],
+            _table3_reason(row, rows) if row["depth"] else "",
+            inputs.records,
+        )
         for row in rows
     ]
     note = "Layers round up, channels to multiples of 8 by the 90 % rule, pixels to the nearest whole number."
     title = "Table 3: scaling MobileNets and ResNet-50"
-    comparison = Comparison("table3", title, _COLUMNS, (_FLOPS,), tuple(lines), note)
+    comparison = Comparison(
+        "table3", title, (*_COLUMNS, *accuracy_columns(inputs.records)), (_FLOPS,), tuple(lines), note
+    )
     return Section("baselines", "Table 3: scaling up MobileNets and ResNet", comparisons=(comparison,))
 
 
-def single() -> Section:
+def single(inputs: Inputs) -> Section:
     """Table 7: B0 scaled by one dimension and by all three."""
     rows = [row for row in facts("efficientnet/table7") if row["version"] == "v5"]
     base = closed("efficientnet-b0")
-    lines = [_line(row, base, row["series"], _table7_reason(row, base)) for row in rows]
-    comparison = Comparison("table7", "Table 7: B0 scaled by each method", _COLUMNS, (_FLOPS,), tuple(lines))
+    lines = [_line(row, base, row["series"], _table7_reason(row, base), inputs.records) for row in rows]
+    comparison = Comparison(
+        "table7",
+        "Table 7: B0 scaled by each method",
+        (*_COLUMNS, *accuracy_columns(inputs.records)),
+        (_FLOPS,),
+        tuple(lines),
+    )
     return Section("single", "Table 7: scaled models of Figure 8", comparisons=(comparison,))
 
 
-def _line(row: Fact, base: Architecture, name: str, reason: str) -> Line:
+def _line(row: Fact, base: Architecture, name: str, reason: str, records: Zoo) -> Line:
     if not row["depth"]:
-        return _unknown(row, base, name)
+        return _unknown(row, base, name, records)
     by = factors(row)
     arch = scaled(base, by)
-    size = text(arch.resolution), text(round(closed_cost(arch).params / 1e6, 3))
-    cells = (text(name), *(text(f"{factor:g}") for factor in by), published(row["top1_pct"]), *size)
+    size = text(arch.resolution), text(round(millions(arch), 3))
+    own = own_accuracies((str(arch),), records)
+    cells = (text(name), *(text(f"{factor:g}") for factor in by), published(row["top1_pct"]), *size, *own)
     return Line(cells, (Check(row["flops_b"], billions(arch), reason),), row["source"])
 
 
-def _unknown(row: Fact, base: Architecture, name: str) -> Line:
+def _unknown(row: Fact, base: Architecture, name: str, records: Zoo) -> Line:
     """A compound row without coefficients: those of MobileNetV1 are tried, and nothing is judged by them."""
     tried = scaled(base, COMPOUND)
     even = scaled(base, (*COMPOUND[:2], 288 / base.resolution))
@@ -80,19 +91,20 @@ def _unknown(row: Fact, base: Architecture, name: str) -> Line:
         "the paper prints no coefficients for this row; MobileNetV1's (1.4, 1.2, 1.3) would cost "
         f"{billions(tried):.2f} at {tried.resolution} px and {billions(even):.2f} at {even.resolution} px"
     )
-    nothing = (text(None),) * 3
-    cells = (text(name), *nothing, published(row["top1_pct"]), text(None), text(None))
+    nothing, own = (text(None),) * 3, own_accuracies((), records)
+    cells = (text(name), *nothing, published(row["top1_pct"]), text(None), text(None), *own)
     return Line(cells, (Check(row["flops_b"], None, reason),), row["source"])
 
 
 def _table3_reason(row: Fact, rows: tuple[Fact, ...]) -> str:
+    if not row["depth"]:
+        return ""  # no coefficients, nothing to judge
     base = closed(row["model"].lower())
     if row["scaling"] == "compound":
         even = billions(scaled(base, (*COMPOUND[:2], 288 / base.resolution)))
-        met = judge(row["flops_b"], even).verdict is not Verdict.DIFFERS
         return (
             "an odd side rounds up at every stride, so 291 px (1.3 × 224) cost more than their nominal share; at "
-            f"288 px, a multiple of 32, it is {even:.2f}, {'within' if met else 'not within'} one unit of it"
+            f"288 px, a multiple of 32, it would be {even:.2f}"
         )
     exchanged = {"depth": "width", "width": "depth"}.get(row["scaling"])
     for other in rows:

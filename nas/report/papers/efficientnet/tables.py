@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
+from nas.report.papers.audit.wide import norm_channels
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import Fact, facts, number
-from nas.report.papers.networks import Network, accuracies, accuracy_columns, published, regenerate
+from nas.report.papers.networks import (
+    accuracies,
+    accuracy_columns,
+    closed,
+    closed_cost,
+    counted_on,
+    published,
+    regenerate,
+)
 from nas.report.papers.paper import Inputs, Section
+from nas.report.papers.peers import network
 from nas.report.papers.verdict import Verdict, judge
 from nas.report.papers.zoo import Zoo
 from nas.report.table import Column, text
-
-_NOBODY = "neither nas, torchvision nor timm holds this network"
-PEERS = {  # as Table 2 calls them
-    "ResNet-50": Network("resnet-50"),
-    "ResNet-152": Network("resnet-152"),
-    "DenseNet-169": Network(foreign="torchvision:densenet169"),
-    "DenseNet-264": Network(why=_NOBODY),
-    "Inception-v3": Network(foreign="torchvision:inception_v3"),
-    "Xception": Network(foreign="timm:legacy_xception"),
-    "Inception-v4": Network(foreign="timm:inception_v4"),
-    "Inception-resnet-v2": Network(foreign="timm:inception_resnet_v2"),
-    "ResNeXt-101": Network(foreign="torchvision:resnext101_64x4d"),
-    "PolyNet": Network(why=_NOBODY),
-    "SENet": Network(foreign="timm:legacy_senet154"),
-    "NASNet-A": Network(foreign="timm:nasnetalarge"),
-    "PNASNet": Network(foreign="timm:pnasnet5large"),
-    "AmoebaNet-A": Network(why=_NOBODY),
-    "AmoebaNet-C": Network(why=_NOBODY),
-    "GPipe": Network(why=_NOBODY),
-}
-_FLOPS = {  # printed in the paper, and not what the released network costs
-    "EfficientNet-B4": "the released network (1.4, 1.8, 380 px) costs this; Figure 5 plots 4.16, so the "
-    "printed number is no slip of the pen but another count",
-    "EfficientNet-B5": "the released network (1.6, 2.2, 456 px) costs this; Figure 5 plots 9.94, so the "
-    "printed number is another count; the EfficientNetV2 paper prints 10 for the same network (its Table 7)",
-}
-
-
-def network(model: str) -> Network:
-    """The network that Table 2 calls `model`."""
-    return PEERS.get(model) or Network(model.lower())
 
 
 def models(inputs: Inputs) -> Section:
@@ -77,20 +56,44 @@ def models(inputs: Inputs) -> Section:
 
 def _reason(row: Fact, key: str, zoo: Zoo) -> str:
     """Why a printed count may differ from ours."""
-    if row["model"] in _FLOPS and key == "flops":
-        return _FLOPS[row["model"]]
-    foreign = network(row["model"]).foreign
-    record = zoo.counts.find(foreign, key) if foreign else None
+    asked = network(row["model"])
+    if asked.shipped:
+        return _flops_reason(row["model"]) if key == "flops" else _params_reason(row["model"])
+    record = zoo.counts.find(asked.foreign, key) if asked.foreign else None
     if record is None:
-        return "the paper does not say how it was counted"
-    said = f"counted on {record.arch}; the paper does not say where its number is from"
+        return asked.why
+    said = counted_on(asked, zoo)
     params, flops = (record.value(one) for one in ("params", "flops"))
     if key == "params" and params and flops and judge(row["flops_b"], flops / 1e9).verdict is Verdict.REPRODUCED:
         said += (
             f"; its FLOPs are reproduced, so the {abs(number(row['params_m']) - params / 1e6):.0f} M weights between "
+            "the two are used about once an image (classifiers, squeeze-and-excitation)"
         )
-        said += "the two are used about once an image (classifiers, squeeze-and-excitation)"
     return said
+
+
+def _flops_reason(model: str) -> str:
+    """What else is printed for the same network: Figure 5, and the second paper."""
+    arch = closed(network(model).shipped)
+    printed = {
+        "Figure 5 plots": [row for row in facts("efficientnet/figure5") if row["version"] in ("v5", "both")],
+        "the EfficientNetV2 paper's Table 7 prints": facts("efficientnetv2/table7"),
+    }
+    said = [
+        f"{where} {row['flops_b']}"
+        for where, rows in printed.items()
+        for row in [one for one in rows if one["model"] == model][:1]
+    ]
+    return "; ".join([f"the released network costs {closed_cost(arch).flops / 1e9:.3f} at {arch.resolution} px", *said])
+
+
+def _params_reason(model: str) -> str:
+    """The count with batch norm's moving statistics, and what the second paper prints."""
+    arch = closed(network(model).shipped)
+    wide = (closed_cost(arch).params + 2 * norm_channels(arch)) / 1e6
+    said = f"with batch norm's moving statistics, which are not learnable, it would be {wide:.3f}"
+    later = [row for row in facts("efficientnetv2/table11") if network(row["model"]) == network(model)]
+    return said + (f"; the EfficientNetV2 paper's Table 11 prints {later[0]['params_m']}" if later else "")
 
 
 def _ratio(row: Fact, first: Fact, key: str, ours: Check, zoo: Zoo) -> Check:
@@ -101,15 +104,15 @@ def _ratio(row: Fact, first: Fact, key: str, ours: Check, zoo: Zoo) -> Check:
         return Check()
     if ours.regenerated is None:
         return Check(printed, None, ours.reason)
-    exact = ours.judgement
     unit = {"params": 1e6, "flops": 1e9}[key]
     base = regenerate(network(first["model"]), key, first[column], unit, zoo)
     assert base.regenerated is not None, "nas ships every EfficientNet"
     rounded = number(row[column]) / number(first[column])
     division = f"{row[column]} / {first[column]} = {rounded:.2f}"
-    reason = f"the printed, rounded numbers do not give it either: {division}"
     if judge(printed, rounded).verdict is Verdict.REPRODUCED:
         reason = f"the paper's rounded numbers give it: {division}"
-    if exact is not None and exact.verdict is Verdict.DIFFERS:
-        reason = f"the {'params' if key == 'params' else 'FLOPs'} in this row differ"
+    else:
+        reason = f"the printed, rounded numbers do not give it either: {division}"
+    if (found := ours.judgement) is not None and found.verdict is Verdict.DIFFERS:
+        reason += f"; the {'params' if key == 'params' else 'FLOPs'} in this row differ"
     return Check(printed, ours.regenerated / base.regenerated, reason)

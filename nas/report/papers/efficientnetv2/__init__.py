@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from nas.report.papers import audit
+from nas.report.papers.audit import READ, audited
 from nas.report.papers.efficientnetv2 import architecture, figures, settings, sizes, times
 from nas.report.papers.paper import Inputs, Paper, Section
 from nas.report.papers.zoo import missing
 
-_FACTS = (
-    "table1", "table2", "table3", "table4", "table6", "table7", "table8", "table10", "table11", "table12",
-    "figure1a", "figure1b", "figure3", "figure5a", "figure5b", "figure5c", "configs", "readme", "recipe",
-)  # fmt: skip
+_READ = (  # by the tables and figures; the audit says what it reads
+    *(f"efficientnetv2/table{place}" for place in (1, 2, 3, 4, 6, 7, 10, 11)),
+    *(f"efficientnetv2/figure{place}" for place in ("1a", "1b", "3", "5a", "5b", "5c")),
+    "efficientnetv2/readme",
+    "efficientnet/coefficients",
+    "efficientnet/table2",
+)
 
 
 def paper(inputs: Inputs) -> Paper:
     """The report: Tables 1 to 4, 6, 7, 10 and 11, Figures 1, 3 and 5, V2-S, M and L from the base, and the audit."""
+    found, read = audited("efficientnetv2", _READ)
     zoo = inputs.zoo
     ratios = (
         "A time belongs to its device: the paper's ratio of two networks stands beside the ratio measured within one "
@@ -32,7 +36,7 @@ def paper(inputs: Inputs) -> Paper:
             Section(
                 "image-size", "Table 2: image size", ratios, (times.image_size_speedup(zoo),), (times.image_size(),)
             ),
-            Section("fused", "Table 3: Fused-MBConv", comparisons=(sizes.fused(), times.fused_speedup(zoo))),
+            Section("fused", "Table 3: Fused-MBConv", comparisons=(sizes.fused(inputs), times.fused_speedup(zoo))),
             architecture.v2_s(),
             architecture.rules(),
             settings.progressive(),
@@ -54,9 +58,9 @@ def paper(inputs: Inputs) -> Paper:
             figures.training(zoo),
             figures.sizes(zoo),
         ),
-        findings=audit.findings("efficientnetv2"),
-        remarks=audit.READ["efficientnetv2"],
-        facts=(*(f"efficientnetv2/{name}" for name in _FACTS), "efficientnet/coefficients"),
+        findings=found,
+        remarks=READ["efficientnetv2"],
+        facts=read,
         provenance=inputs.provenance,
         missing=missing(zoo),
     )

@@ -34,7 +34,7 @@ def v2_s() -> Section:
         Column("params_computed", "params, computed", "number"),
         Column("flops_computed", "FLOPs, computed", "number"),
     )
-    reason = "v1 prints the network before its release; v3 and the code have this"
+    reason = "v1 prints another number; v3 and the released code have this one"
     lines = []
     for place, row in enumerate(facts("efficientnetv2/table4")):
         name, stride, channels, layers = shapes[place % len(shapes)]

@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
-from nas.report.papers.networks import Network
+from nas.report.papers.peers import network
 
-_NOBODY = "neither nas, torchvision nor timm holds this network"
-_PEERS = {
-    "ResNet-RS": "timm:resnetrs420",
-    "ResNet-RS-420": "timm:resnetrs420",
-    "RegNetY-8GF": "torchvision:regnet_y_8gf",
-    "RegNetY-16GF": "torchvision:regnet_y_16gf",
-    "ResNeSt-101": "timm:resnest101e",
-    "ResNeSt-200": "timm:resnest200e",
-    "ResNeSt-269": "timm:resnest269e",
-    "TResNet-L": "timm:tresnet_l",
-    "TResNet-XL": "timm:tresnet_xl",
-    **{f"NFNet-F{place}": f"timm:dm_nfnet_f{place}" for place in range(5)},
-    "BiT-M-R152x2": "timm:resnetv2_152x2_bit",
-    "ViT-B/32": "timm:vit_base_patch32_384",
-    "ViT-B/16": "timm:vit_base_patch16_384",
-    "ViT-L/16": "timm:vit_large_patch16_384",
-    "DeiT-B (ViT+reg)": "timm:deit_base_patch16_224",
-    "DeiT-B-384 (ViT+reg)": "timm:deit_base_patch16_384",
-}
 STAGES = {  # the zoo's entries at the four image sizes of the code's progressive learning; the last is the largest
     "EfficientNetV2-S": ("efficientnetv2-s@171", "efficientnetv2-s@214", "efficientnetv2-s@257", "efficientnetv2-s"),
     "EfficientNetV2-M": ("efficientnetv2-m@192", "efficientnetv2-m@256", "efficientnetv2-m@320", "efficientnetv2-m"),
@@ -42,18 +23,6 @@ _PLOTTED = {  # series of the figures → the name in Table 7 of a point of it
     "RegNetY": "RegNetY-{}",
     "NFNet": "NFNet-{}",
 }
-
-
-def network(model: str) -> Network:
-    """The network that the paper calls `model`; pre-training on ImageNet21k changes no network."""
-    name = model.replace("(21k)", "").strip()
-    if name.startswith(("V1-", "V2-")):
-        name = {"V1": "EfficientNet", "V2": "EfficientNetV2"}[name[:2]] + name[2:]
-    if name in _PEERS:
-        return Network(foreign=_PEERS[name])
-    if name.startswith(("EfficientNet-B", "EfficientNetV2-")):
-        return Network(name.lower())
-    return Network(why=_NOBODY)
 
 
 def zoo_name(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas.report.papers.facts import Fact, facts
 from nas.report.papers.paper import Section
+from nas.report.papers.progressive import stage_sizes
 from nas.report.table import Cell, Column, Table, text
 
 _RANGES = (("image", "image size (px)"), ("randaug", "RandAugment"), ("mixup", "mixup"), ("dropout", "dropout"))
@@ -52,14 +53,6 @@ def progressive() -> Section:
         "commented out), and CutMix is used with the strength of mixup.",
     )
     return Section("progressive", "Table 6: progressive learning", words, tables=(table, sizes))
-
-
-def stage_sizes(row: Fact) -> tuple[int, ...]:
-    """Pixels of each stage: Algorithm 1 counts i / (M − 1) from 0, the code (i + 1) / M; both cut to whole ones."""
-    low, high, count = int(row["image_min"]), int(row["image_max"]), int(row["stages"])
-    if row["where"] == "paper":
-        return tuple(low + (high - low) * place // (count - 1) for place in range(count))
-    return tuple(low + (high - low) * (place + 1) // count for place in range(count))
 
 
 def _sizes(row: Fact) -> tuple[Cell, ...]:

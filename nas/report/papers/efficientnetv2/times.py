@@ -8,6 +8,7 @@ from nas.report.papers.comparison import Comparison
 from nas.report.papers.efficientnetv2.names import STAGES, zoo_name
 from nas.report.papers.facts import Fact, facts
 from nas.report.papers.networks import closed, closed_cost, published
+from nas.report.papers.peers import network
 from nas.report.papers.timing import Key, Pair, compare
 from nas.report.papers.zoo import Zoo
 from nas.report.table import Cell, Column, Table, text
@@ -15,7 +16,6 @@ from nas.report.table import Cell, Column, Table, text
 _TRAIN: Key = "train_images_per_s"
 _INFER: Key = "infer_images_per_s"
 _V100 = "V100, fp16, batch 16"
-_NOBODY = "neither nas, torchvision nor timm holds this network"
 
 
 def image_size() -> Table:
@@ -102,7 +102,7 @@ def inference(zoo: Zoo) -> Comparison:
     pairs: list[Pair] = []
     for row in rows:
         name = zoo_name(row["model"])
-        if name in {"efficientnetv2-s", *(zoo_name(pair.label.removeprefix("V2-S ÷ ")) for pair in pairs)}:
+        if name and name in {"efficientnetv2-s", *(zoo_name(pair.label.removeprefix("V2-S ÷ ")) for pair in pairs)}:
             continue  # pre-training changes no network: the first row of each stands
         pairs.append(
             Pair(
@@ -114,7 +114,7 @@ def inference(zoo: Zoo) -> Comparison:
                 "time",
                 _V100,
                 row["source"],
-                why="" if name else _NOBODY,
+                why=network(row["model"]).why,
             )
         )
     return compare("table7-inference", "Table 7: inference, V2-S over the others", tuple(pairs), zoo)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nas.arch import Architecture
-from nas.block import Conv
 from nas.cost import by_stage
+from nas.report.papers.audit.wide import norm_channels
 from nas.report.papers.comparison import Check, Comparison, Line, Quantity
 from nas.report.papers.facts import Fact, facts, number
 from nas.report.papers.figure import Axis, Figure, Series
@@ -18,7 +18,7 @@ from nas.scaling import Multiplier, multipliers
 QUANTITIES = (Quantity("mult_adds_m", "mult-adds (M)"), Quantity("params_m", "params (M)"))
 
 
-def network(rounding: Multiplier, width: float, px: int) -> Architecture:
+def multiplied(rounding: Multiplier, width: float, px: int) -> Architecture:
     """The MobileNet of that generation with both multipliers."""
     return multipliers(closed(rounding), width=width, resolution=px, rounding=rounding)
 
@@ -26,11 +26,21 @@ def network(rounding: Multiplier, width: float, px: int) -> Architecture:
 def first(inputs: Inputs) -> Section:
     """MobileNet: Tables 6 and 7, and the grid of the official checkpoints."""
     tables = [
-        _listed(f"mobilenet/table{place}", f"mobilenet-table{place}", title, "mobilenetv1", inputs.records)
-        for place, title in ((6, "Table 6: width multiplier"), (7, "Table 7: resolution multiplier"))
+        _listed(
+            f"mobilenet/table{place}",
+            f"mobilenet-table{place}",
+            f"MobileNetV1, Table {place}: {title}",
+            "mobilenetv1",
+            inputs.records,
+        )
+        for place, title in ((6, "width multiplier"), (7, "resolution multiplier"))
     ]
     grid = _grid(
-        "mobilenet/checkpoints", "mobilenet-grid", "MobileNet: the official grid", "mobilenetv1", inputs.records
+        "mobilenet/checkpoints",
+        "mobilenet-grid",
+        "MobileNetV1, checkpoints: the official grid",
+        "mobilenetv1",
+        inputs.records,
     )
     said = "Channels × width are cut to whole numbers, at least 8; the image is as large as is said (§3.3, §3.4)."
     return Section("multipliers", "MobileNet: width × resolution", (said,), comparisons=(*tables, grid))
@@ -38,7 +48,7 @@ def first(inputs: Inputs) -> Section:
 
 def second(inputs: Inputs) -> Section:
     """MobileNetV2: the grid of the official checkpoints."""
-    title = "MobileNetV2: the official grid"
+    title = "MobileNetV2, checkpoints: the official grid"
     grid = _grid("mobilenetv2/checkpoints", "mobilenetv2-grid", title, "mobilenetv2", inputs.records)
     said = (
         "Channels × width go to multiples of 8 by the 90 % rule; the last convolution is never narrowed (§6.1). Rows "
@@ -64,7 +74,7 @@ def accuracy() -> Section:
             top1 = tuple(number(row["top1_pct"]) for row in group)
             labels = tuple(f"{width} at {row['px']} px" for row in group)
             printed = tuple(number(row["mult_adds_m"]) for row in group)
-            ours = tuple(_flops(network(kind, number(width), int(row["px"]))) for row in group)
+            ours = tuple(_flops(multiplied(kind, number(width), int(row["px"]))) for row in group)
             series.append(Series(f"width {width}, published", "published", printed, top1, labels, False, place))
             series.append(Series(f"width {width}, computed", "computed", ours, top1, labels, True, place))
         x, y = Axis("mult-adds (M)", log=True), Axis("ImageNet top-1 (%), published")
@@ -104,7 +114,7 @@ def _columns(records: Zoo) -> tuple[Column, ...]:
 
 def _line(row: Fact, rounding: Multiplier, records: Zoo) -> Line:
     width, px = number(row["width"]), int(row["px"])
-    arch = network(rounding, width, px)
+    arch = multiplied(rounding, width, px)
     cells = (
         text(f"{row['width']} at {px} px"),
         text(row["width"]),
@@ -114,7 +124,7 @@ def _line(row: Fact, rounding: Multiplier, records: Zoo) -> Line:
     )
     flops, params = row.get("mult_adds_m", ""), row.get("params_m", "")
     checks = (
-        Check(flops, _flops(arch), _flops_reason(arch, flops)),
+        Check(flops, _flops(arch), _flops_reason(arch, flops, rounding, width)),
         Check(params, closed_cost(arch).params / 1e6, _params_reason(arch, params)),
     )
     return Line(cells, checks, row["source"])
@@ -124,28 +134,27 @@ def _flops(arch: Architecture) -> float:
     return closed_cost(arch).flops / 1e6
 
 
-def _flops_reason(arch: Architecture, printed: str) -> str:
-    """Without the stem, if that is what was printed; else that no count gives it."""
+def _flops_reason(arch: Architecture, printed: str, rounding: Multiplier, width: float) -> str:
+    """Without the stem, if that is what was printed; else what the count at 224 px makes of it."""
     bare = (closed_cost(arch).flops - by_stage(arch)[0].cost.flops) / 1e6
     if printed and judge(printed, bare).verdict is Verdict.REPRODUCED:
         return "the printed number leaves out the first convolution; without it the count rounds to the printed digits"
-    square = (arch.resolution / 224) ** 2
+    whole, square = _flops(multiplied(rounding, width, 224)), (arch.resolution / 224) ** 2
     return (
-        f"a misprint: at 224 px the same network costs {_flops(network('mobilenetv1', arch.stem / 32, 224)):.1f}, and "
-        f"({arch.resolution}/224)² is {square:.3f}"
+        f"the printed number does not follow: at 224 px the same network costs {whole:.1f}, and "
+        f"({arch.resolution}/224)² of it is {whole * square:.1f}"
     )
 
 
 def _params_reason(arch: Architecture, printed: str) -> str:
-    """Without batch norm's scales and offsets, if that is what was printed."""
-    bare = (closed_cost(arch).params - norm_params(arch)) / 1e6
+    """Without batch norm's scales and offsets, or with its moving statistics, if that is what was printed."""
+    bare = (closed_cost(arch).params - 2 * norm_channels(arch)) / 1e6
+    wide = (closed_cost(arch).params + 2 * norm_channels(arch)) / 1e6
     if printed and judge(printed, bare).verdict is not Verdict.DIFFERS:
         return f"the printed number leaves out batch norm's scales and offsets: without them {bare:.3f}"
-    return "the printed number follows neither with batch norm's scales and offsets nor without them"
-
-
-def norm_params(arch: Architecture) -> int:
-    """Batch norm's scales and offsets: two for every channel that is normalised."""
-    convs = [arch.stem_conv, *([arch.head_conv] if arch.head_conv else [])]
-    convs += [part for _, block in arch.blocks() for part in block.convs() if isinstance(part, Conv)]
-    return sum(2 * conv.out_channels for conv in convs if conv.norm)
+    if printed and judge(printed, wide).verdict is not Verdict.DIFFERS:
+        return f"the printed number counts batch norm's moving statistics: with them {wide:.3f}"
+    return (
+        f"neither without batch norm's scales and offsets ({bare:.3f}) nor with its moving statistics ({wide:.3f}) is "
+        "it met"
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from nas.report.papers.efficientnet.tables import network
 from nas.report.papers.facts import facts
 from nas.report.papers.paper import Inputs, Section
+from nas.report.papers.peers import network
 from nas.report.papers.timing import Pair, compare
 
 
