@@ -177,6 +177,7 @@ def bad(name: str, *words: str, says: str, hints: str = "") -> object:
         bad("option", "search", "--spice", "x", says="--spice", hints="--help"),
         bad("command", "serch", says="serch", hints="--help"),
         bad("nothing", "search", says="search what?", hints="efficientnetv2"),
+        bad("two spaces", "search", "--recipe", "compound-grid", "--space", "tiny.yaml", says="is that of a grid"),
         bad(
             "grid", "search", "--space", "efficientnetv2", "--sampler", "grid", says="a grid takes at most", hints="tpe"
         ),

@@ -11,12 +11,15 @@ import pytest
 from optuna.trial import TrialState
 
 from nas.arch import Architecture, parse
+from nas.grid import grid
 from nas.recipe import Recipe, load_recipe
 from nas.record import Record
 from nas.space import SearchSpace, load_architecture, load_space
 from nas.study.engine import Search
 from nas.study.executor import LocalExecutor, Result, Spec
+from nas.study.grid_space import GridSpace
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
+from nas.study.space import Space
 from nas.study.storage import StudyError, driver_lock, open_storage, records
 from tests import workers
 from tests.conftest import make_recipe
@@ -56,7 +59,7 @@ def url(folder: Path) -> str:
     return f"sqlite:///{folder}/nas.db"
 
 
-def open_search(folder: Path, recipe: Recipe, executor: Any = None, space: SearchSpace | None = None) -> Search:
+def open_search(folder: Path, recipe: Recipe, executor: Any = None, space: Space | None = None) -> Search:
     space = space or load_space(recipe.space)
     storage = open_storage(url(folder), create=True)
     study = open_or_create(storage, recipe, space, "cpu", "nas search", {}).study
@@ -280,6 +283,44 @@ def test_trials_left_running_by_a_dead_driver_are_failed_and_retried_once(tmp_pa
     last = open_search(tmp_path, make_recipe(trials=10))
     last.run()
     assert not any(record.retry_of == second.number for record in records(last.study))
+
+
+class Killed(Inline):
+    """The driver dies as soon as a network is being measured."""
+
+    def wait(self, timeout: float) -> list[Result]:
+        raise KeyboardInterrupt
+
+
+def small_grid() -> GridSpace:
+    base = parse("r32 s8 m1k3s1c8n1 m4k3s2c16n2 h64 y10")
+    return GridSpace.of(grid(base, step=0.5, tolerance=0.5, constraint="real"), "small")
+
+
+@pytest.mark.parametrize("space", [load_space("efficientnet"), small_grid()], ids=["search", "grid"])
+def test_drivers_that_die_are_no_failures_of_the_network(tmp_path: Path, space: Space) -> None:
+    names = ["base", "paper"] if space.listed else ["efficientnet-b0"]
+    recipe = make_recipe(baselines=names, trials=max(1, len(space.listed)))
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            open_search(tmp_path, recipe, Killed(), space).run()
+    search = open_search(tmp_path, recipe, Inline(), space)
+    assert search.run() == "done"
+    found = records(search.study)
+    assert {record.reason for record in found if record.state == "failed"} == {"its driver died"}
+    assert sum(record.state == "complete" for record in found) == recipe.trials == search.done
+    assert set(names) == {record.baseline for record in found if record.baseline and record.state == "complete"}
+
+
+def test_a_baseline_that_fails_by_itself_is_tried_by_three_runs(tmp_path: Path) -> None:
+    recipe, tries = make_recipe(trials=1), []
+    for _ in range(4):
+        executor = Inline(workers.nothing)
+        search = open_search(tmp_path, recipe, executor)
+        search.run()
+        tries.append(sum(parse(spec.architecture) == load_architecture("efficientnet-b0") for spec in executor.specs))
+    assert tries == [1, 1, 1, 0]
+    assert search.done == 1
 
 
 def test_a_stop_is_clean_and_the_same_search_goes_on(tmp_path: Path, recipe: Recipe) -> None:

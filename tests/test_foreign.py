@@ -21,6 +21,7 @@ from nas.meters.counts import image_flops
 from nas.nets.foreign import build_foreign, resolve_foreign
 from nas.recipe import Timing, Training
 from nas.record import read_records
+from nas.training import proxy_resolution
 
 NETWORKS = """
 from torch import nn
@@ -41,6 +42,14 @@ class Images(nn.Module):
 class Big(nn.Module):
     def forward(self, x):
         return nn.functional.conv2d(x, torch.zeros(1, 3, 99, 99)).flatten(1)
+
+class Auxiliary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = net()
+
+    def forward(self, x):
+        return (self.net(x), self.net(x)) if self.training else self.net(x)
 
 def listed():
     return [1]
@@ -172,6 +181,29 @@ def test_a_vision_transformer_is_built_for_the_size_it_is_measured_at() -> None:
     assert timed["latency_ms"].conditions["resolution"] == 64
 
 
+# While it is measured
+
+QUICK = Timing(batch=1, time_cap=0.05, tolerance=0.5)
+
+
+@pytest.mark.parametrize("batch", ["auto", 2])
+def test_what_it_raises_while_it_is_measured_is_one_line(batch: int | str) -> None:
+    timing = QUICK.model_copy(update={"batch": batch, "resolution_scale": 0.1})
+    with pytest.raises(ForeignError, match=r"^torchvision:inception_v3@299: measuring its \w+ at 30 px raised Runtime"):
+        measure(Foreign("torchvision:inception_v3", 299), ["infer_images_per_s"], timing, device="cpu")
+
+
+def test_what_cannot_be_trained_is_still_inferred(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    asked = ["infer_images_per_s", "train_images_per_s", "peak_memory_mib"]
+    two = QUICK.model_copy(update={"batch": 2})
+    assert set(measure(Foreign("theirs:Auxiliary", 32, 7), asked, two, device="cpu")) == {"infer_images_per_s"}
+    assert "in train mode it answers with a tuple" in caplog.text
+    caplog.clear()
+    narrow = Foreign("torchvision:shufflenet_v2_x0_5", 32)  # its last maps are of one pixel
+    assert set(measure(narrow, asked, QUICK, device="cpu")) == {"infer_images_per_s"}
+    assert "batch norm saw one value a channel" in caplog.text
+
+
 # Networks of a user's own
 
 
@@ -211,6 +243,11 @@ def test_the_automatic_batch_follows_from_the_flops_counted(here: Path) -> None:
         ("broken:net", "importing it raised ModuleNotFoundError: No module named 'no_such_thing_at_all'", ""),
         ("quits:net", "importing it raised SystemExit: 0", ""),
         ("theirs:nat", "'theirs' has no 'nat'", "net"),
+        ("theirs:number.bit_lenth", "'theirs.number' has no 'bit_lenth'", "bit_length"),
+        ("math:pi.x", "'math.pi' has no 'x'", ""),
+        ("theirs:net@0", "resolution: expected 1 to 8,192; got 0", ""),
+        ("torchvision:alexnet@0", "resolution: expected 1 to 8,192; got 0", ""),
+        ("torchvision:alexnet@64y0", "classes: expected 1 to 1,000,000; got 0", ""),
         ("theirs:listed", "returned a list; expected a torch.nn.Module", ""),
         ("theirs:nothing", "returned nothing; expected a torch.nn.Module", ""),
         ("theirs:needs", "needs arguments (width, depth, classes)", "without arguments"),
@@ -267,6 +304,20 @@ def test_records_are_written_and_read(here: Path, capsys: pytest.CaptureFixture[
     assert record.value("params") == 303
 
 
+@pytest.mark.parametrize("name", ["found.jsonl", "found.csv"])
+def test_what_was_measured_before_one_failed_is_written_and_shown(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    words = ["measure", "theirs:net@32", "torchvision:inception_v3", "--resolution-scale", "0.1", "--what", "infer"]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--batch", "2", "--time-cap", "0.05", "-o", name, "--json"])
+    stdout, stderr = capsys.readouterr()
+    assert end.value.code == 2
+    assert "error: torchvision:inception_v3@299: measuring its infer_images_per_s at 30 px raised" in stderr
+    assert [network["name"] for network in json.loads(stdout)["networks"]] == ["theirs:net@32"]
+    assert (here / name).read_text().count("theirs:net@32y7") == 1
+
+
 def test_what_needs_the_notation_refuses_a_foreign_network(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["show", "torchvision:alexnet"])
@@ -293,6 +344,13 @@ def test_accuracy_only_where_the_recipe_trains_the_whole_network(here: Path) -> 
     assert "width: 1" in error.value.hint
     with pytest.raises(UnmeasurableError, match="tells 7 classes apart"):
         top1_pct(Foreign("theirs:net", 32, 7), TRAINING, device="cpu", seed=0)
+
+
+@pytest.mark.parametrize(("pixels", "side"), [(8, 24), (1, 21), (32, 32)])
+def test_a_foreign_network_is_trained_at_the_size_that_the_others_rule_gives(pixels: int, side: int) -> None:
+    training = TRAINING.model_copy(update={"resolution_scale": 0.21, "pixels": pixels})
+    assert proxy_resolution(Foreign("torchvision:alexnet", 100), training) == side
+    assert proxy_resolution(parse("r100 s8 m1k3s2c8n1 h8"), training) == side
 
 
 def test_accuracy_of_a_foreign_network_repeats() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,20 @@ from nas.cost import cost
 from nas.document import DocumentError
 from nas.errors import NasError
 from nas.foreign import Foreign
-from nas.record import Reading, Record, read_records
+from nas.record import Reading, Record, read_records, write_records
 from nas.resources import shipped
 from nas.space import baselines
 from nas.zoo import Plan, counting_plans, load_zoo, plans
 from nas.zoo import run as zoo_run
 from nas.zoo.definition import TIMED
+from nas.zoo.rounds import merged
 from nas.zoo.run import Run, folder_name
 
 TINY = "r32 s8 m1k3s1c8n1 h16 y10"
 SMALL = f"""
 sets:
   full: {{networks: all, rounds: 2, resolution_scale: 1.0, train_batch: 2, infer_batch: 2, precision: fp32,
-         time_cap: 0.05, latency: all}}
+         time_cap: 0.05, latency: all, budget: 9m}}
   reduced: {{networks: pairs, rounds: 2, resolution_scale: 0.5, train_batch: auto, infer_batch: auto, precision: fp32,
             latency: marked, latency_threads: 1, time_cap: 0.05}}
 pairs:
@@ -244,6 +247,46 @@ def test_a_failure_is_a_record_with_its_reason_and_ends_nothing(small: Path, tmp
     assert len(kept.readings["train_images_per_s"].detail["rounds"]) == 1
 
 
+def test_what_is_lacking_is_measured_and_no_more(
+    small: Path, tmp_path: Path, meter: FakeMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_inference(arch: Any, what: Any, timing: Any, **more: Any) -> dict[str, Reading]:
+        if "infer_images_per_s" in what:
+            raise RuntimeError("out of workspace")
+        return meter(arch, what, timing, **more)
+
+    monkeypatch.setattr(zoo_run, "measure", no_inference)
+    list(start(small, tmp_path).measure())
+    half = measured(tmp_path / "out" / "records.jsonl")["one"]
+    assert (half.state, set(half.readings)) == ("complete", {"train_images_per_s"})
+    assert "infer_images_per_s, latency_ms: RuntimeError: out of workspace" in half.reason
+    monkeypatch.setattr(zoo_run, "measure", meter)
+    meter.calls.clear()
+    again = start(small, tmp_path)
+    assert [(job.plan.name, job.round) for job in again.jobs[:2]] == [("one", 1), ("two", 1)]
+    list(again.measure())
+    assert {what for _, what, _ in meter.calls} == {("infer_images_per_s", "latency_ms"), ("infer_images_per_s",)}
+    whole = measured(again.path)["one"]
+    assert whole.reason == ""
+    assert {len(reading.detail["rounds"]) for reading in whole.readings.values()} == {2}
+    assert not start(small, tmp_path).jobs
+
+
+def test_a_reading_that_began_anew_at_a_smaller_batch_is_owed_its_rounds(
+    small: Path, tmp_path: Path, meter: FakeMeter
+) -> None:
+    run = start(small, tmp_path)
+    list(run.measure())
+    reading = run.records["one"].readings["infer_images_per_s"]
+    new = Reading(90.0, 0.5, 7, {"batch": 1}, {"settled": True})
+    kept = dataclasses.replace(run.records["one"], readings={**run.records["one"].readings})
+    shrunk = merged(kept, dataclasses.replace(kept, readings={"infer_images_per_s": new}))
+    assert len(reading.detail["rounds"]) == 2
+    assert shrunk.readings["infer_images_per_s"].detail["rounds"][0]["value"] == 90.0
+    write_records(run.path, [shrunk, *(record for name, record in run.records.items() if name != "one")])
+    assert [(job.plan.name, job.round) for job in start(small, tmp_path).jobs] == [("one", 2)]
+
+
 def test_the_budget_ends_a_run_before_a_network_that_would_not_fit(
     small: Path, tmp_path: Path, meter: FakeMeter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +347,27 @@ def test_the_command_measures_for_real_and_resumes(
     assert "3 of 3 networks" in stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "seconds"), [(("full",), 540.0), (("full", "--time-cap-total", "2h"), 7200.0), (("reduced",), None)]
+)
+def test_a_run_takes_no_longer_than_its_set_says(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], seconds: float | None
+) -> None:
+    zoo = load_zoo(small)
+    monkeypatch.setattr("nas.zoo.definition.load_zoo", lambda: zoo)
+    budgets = []
+
+    def measuring(run: Run) -> Iterator[Any]:
+        budgets.append(run.budget)
+        return iter(())
+
+    monkeypatch.setattr(Run, "measure", measuring)
+    with pytest.raises(SystemExit):
+        main(["measure", "--zoo", "--device", "cpu", "--out", str(tmp_path), "--set", *words])
+    assert budgets == [seconds]
+    assert load_zoo(shipped("studies") / "zoo" / "zoo.yaml").sets["full"].seconds == 540
+
+
 def test_ctrl_c_loses_nothing_that_was_measured(
     small: Path, tmp_path: Path, meter: FakeMeter, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -352,6 +416,7 @@ def test_counts_are_of_the_foreign_networks(
         (("--zoo", "--what", "train"), "the zoo's sets say what is timed", "leave --what out"),
         (("--zoo", "efficientnet-b9"), "efficientnet-b9: not in this set", "efficientnet-b"),
         (("--zoo", "--time-cap-total", "soon"), "'soon' is not a duration", "9"),
+        (("--zoo", "--time-cap", "0"), "expected seconds above 0", ""),
         (("--zoo", "--time-cap-total", "0s"), "expected a time above 0", ""),
         (("--zoo", "--batch", "16"), "--batch: the zoo's sets say how", "leave it out"),
         (("--zoo", "-o", "x.csv"), "--output", "--out DIR"),
