@@ -93,11 +93,13 @@ def main() -> None:
                     f"{row['seconds']:>9.2f}{row['peak_mib']:>7.0f}{row['one_by_one_seconds']:>11,.0f}"
                 )
     asked = [row for row in rows if row["constraint"] != "every"]
-    slowest, largest = max(row["seconds"] for row in asked), max(row["peak_mib"] for row in asked)
+    slowest, largest = (max(row[key] for row in asked) for key in ("seconds", "peak_mib"))
+    longest, most = (max(row[key] for row in rows) for key in ("seconds", "peak_mib"))
     met = slowest <= ASKED_SECONDS and largest <= ASKED_MIB
     print(
-        f"asked for: {ASKED_SECONDS:g} s and {ASKED_MIB:g} MiB on one core; "
-        f"most here: {slowest:.2f} s, {largest:.0f} MiB: {'met' if met else 'NOT met'}"
+        f"asked for: {ASKED_SECONDS:g} s and {ASKED_MIB:g} MiB on one core; most of nominal and real here: "
+        f"{slowest:.2f} s, {largest:.0f} MiB: {'met' if met else 'NOT met'}. Every network made, which nothing asks "
+        f"for: {longest:.2f} s, {most:.0f} MiB"
     )
     result = {
         "benchmark": "grid",

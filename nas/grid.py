@@ -27,8 +27,8 @@ DIMENSIONS = ("alpha", "beta", "gamma")  # of layers, of channels, of pixels
 BASE: Triple = (1.0, 1.0, 1.0)  # builds the base itself
 PAPER: Triple = (1.2, 1.1, 1.15)  # arXiv:1905.11946, section 4, step 1: "under constraint of α·β²·γ² ≈ 2"
 MOST = 2_000_000  # triples, unless more are asked for
-CEILING = 20_000_000  # triples, whatever is asked for: their products alone take 160 MB
-PASSING = 2_000_000  # triples that pass: about 600 bytes each, so that a grid stays within 2 GiB
+CEILING = 10_000_000  # triples, whatever is asked for
+PASSING = 2_000_000  # triples that pass: with both at their most, V2-XL in whole pixels takes 1.3 GiB
 
 
 class GridError(NasError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas.arch import parse
@@ -56,6 +58,7 @@ def test_grid_writes_page_tables_and_every_triple(run_nas: Run, tmp_path: Path) 
         (["--step", "0"], "step: expected a number above 0"),
         (["--step", "0.0078"], "2,146,689 triples; at most 2,000,000"),
         (["--step", "0.001"], "1,003,003,001 triples"),
+        (["--range", "1:1e12"], "about 10^39 triples"),
         (["--target", "nan"], "target"),
         (["--target", "64"], "the nearest is (2, 2, 2): nominal 32.0000"),
         (["--base", "efficientnet-b9"], "efficientnet-b9"),
@@ -96,16 +99,34 @@ def test_scale_shows_what_the_staged_rule_leaves_over(run_nas: Run) -> None:
     assert sum("efficientnetv2-s" in line for line in done.stdout.splitlines()) == 3
 
 
+def test_scale_writes_the_remainder_of_the_staged_rule(run_nas: Run, tmp_path: Path) -> None:
+    done = run_nas("scale", "--base", "efficientnetv2-b0", "--rule", "staged", "--phi", "0:1", "-o", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)["family"]["remainder"]
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out/tables/remainder.csv").read_text())))
+    assert [(row["model"], row["cell"]) for row in rows] == [(row["model"], row["cell"]) for row in document]
+    assert {"model": "efficientnetv2-m", "cell": "stage 4 channels", "made": "152", "released": "160"} in document
+    assert "stage 4 channels" in (tmp_path / "out/README.md").read_text()
+
+
 def test_scale_fits_the_committed_study(run_nas: Run) -> None:
-    records = Path(__file__).parent.parent / "studies" / "efficientnetv2-cpu"
-    done = run_nas("scale", "--fit", str(records), "--json")
+    folder = Path(__file__).parent.parent / "studies" / "efficientnetv2-cpu"
+    done = run_nas("scale", "--fit", str(folder), "--json")
     assert done.returncode == 0, done.stderr
     fitted = json.loads(done.stdout)["fit"]
-    assert set(fitted["laws"]) == {"time", "error"}
-    for law in fitted["laws"]["time"].values():
-        assert law["low"] <= law["exponent"] <= law["high"]
-    assert fitted["rule"] in (None, "fast", "compound")
-    assert fitted["reasons"]
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    timed = [one for one in records if "train_images_per_s" in one["readings"] and not one.get("reused")]
+    assert {law["points"] for law in fitted["laws"]["time"].values()} == {len(timed)}
+    x, y = [], []
+    for one in timed:
+        reading = one["readings"]["train_images_per_s"]
+        head, *rest = one["arch"].split(" ")
+        assert head.startswith("r")
+        x.append(math.log(cost(parse(" ".join([f"r{reading['conditions']['resolution']}", *rest]))).flops))
+        y.append(math.log(1000 / reading["value"]))
+    law = fitted["laws"]["time"]["flops"]
+    assert law["exponent"] == pytest.approx(float(np.polyfit(x, y, 1)[0]))
+    assert law["low"] < law["exponent"] < law["high"]
 
 
 @pytest.mark.parametrize(
@@ -117,10 +138,15 @@ def test_scale_fits_the_committed_study(run_nas: Run) -> None:
         (["--base", "efficientnet-b0", "--phi", "one"], "φ: 'one' does not parse"),
         (["--base", "efficientnet-b0", "--phi", "0:inf"], "does not parse"),
         (["--base", "efficientnet-b0", "--phi", "0:1:0"], "step"),
+        (["--base", "efficientnet-b0", "--phi", "0:1e9999999"], "does not parse"),
+        (["--base", "efficientnet-b0", "--phi", "0:1:1e-9999999"], "step"),
+        (["--base", "efficientnet-b0", "--phi", "0:1e300"], "more than 100 networks"),
+        (["--base", "efficientnet-b0", "--phi", "0", "--beta", "1e200"], "beta: expected a number from"),
+        (["--base", "efficientnet-b0", "--rule", "staged"], "first stage is Fused-MBConv"),
         (["--base", "efficientnet-b0", "--phi", "0:1:0.001"], "more than 100 networks"),
         (["--base", "efficientnet-b0", "--phi", "0:99"], "expected a whole number"),
         (["--base", "efficientnet-b0", "--phi", "-30:0"], "too small for a total stride"),
-        (["--base", "efficientnet-b0", "--alpha", "0"], "alpha: expected a number above 0"),
+        (["--base", "efficientnet-b0", "--alpha", "0"], "alpha: expected a number from 1e-09"),
         (["--base", "efficientnet-b0", "--rule", "compund"], "unknown rule 'compund'"),
         (["--base", "torchvision:alexnet"], "no stages to scale"),
         (["--fit", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),

@@ -96,6 +96,10 @@ def test_a_step_of_many_digits_is_counted_exactly() -> None:
         ({"low": 2, "high": 1}, "runs backwards"),
         ({"step": 0.001}, "1,003,003,001 triples; at most 2,000,000"),
         ({"most": 1000}, "9,261 triples; at most 1,000"),
+        ({"step": 1e-9}, "makes about 10\\^27 triples; at most 2,000,000"),
+        ({"high": 1e12}, "makes about 10\\^39 triples"),
+        ({"step": 1e-300, "high": 1e300}, "triples; at most"),
+        ({"step": 0.005, "most": 10**9, "low": 0.0001, "constraint": "real"}, "64,000,000 triples; at most 10,000,000"),
         ({"constraint": "reel"}, "unknown constraint 'reel'"),
         ({"target": 100}, r"nearest is \(2, 2, 2\): nominal 32.0000"),
         ({"target": 100, "constraint": "real"}, r"nearest is \(1.8, 2, 2\): nominal 28.8000, real 30.6117"),
@@ -104,6 +108,20 @@ def test_a_step_of_many_digits_is_counted_exactly() -> None:
 def test_bad_input_is_named(asked: dict[str, object], words: str) -> None:
     with pytest.raises(GridError, match=words):
         grid(B0, **asked)  # type: ignore[arg-type]
+
+
+def test_more_that_pass_than_can_be_held_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.grid.PASSING", 107)
+    with pytest.raises(GridError, match="108 triples pass; at most 107"):
+        grid(B0)
+    monkeypatch.setattr("nas.grid.PASSING", 108)
+    assert grid(B0).passed == 108
+
+
+def test_products_too_large_for_64_bits_still_name_the_nearest() -> None:
+    """The products are whole numbers of 1e-20, which 64 bits hold; their unit is not."""
+    with pytest.raises(GridError, match=r"nearest is \(0.499, 0.499, 0.499\): nominal 0.0309"):
+        grid(B0, low=0.499, high=0.5, step=0.0001, target=2, constraint="real")
 
 
 def test_a_grid_below_the_total_stride_is_refused() -> None:

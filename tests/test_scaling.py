@@ -8,12 +8,12 @@ import pytest
 from nas.arch import Architecture, ArchitectureError, parse
 from nas.cost import cost
 from nas.scaling import (
-    LATE,
     RULES,
     Factors,
     compound,
     fast,
-    late_stage,
+    implied_phi,
+    late_stages,
     multipliers,
     one_dimension,
     scalable,
@@ -87,12 +87,52 @@ def test_compound_with_the_papers_constants() -> None:
     assert cost(compound(B0, -1)).flops < cost(B0).flops < cost(compound(B0, 1)).flops
 
 
-def test_one_dimension_leaves_the_others() -> None:
-    deep, wide, large = (one_dimension(B0, dimension, 4) for dimension in ("depth", "width", "resolution"))
-    assert deep == scale(B0, depth=4)
-    assert wide == scale(B0, width=2)
-    assert large == dataclasses.replace(B0, resolution=448)
-    assert cost(large).flops / cost(B0).flops == pytest.approx(4, rel=0.01)
+# One stage, as wide as the stem, whose first block costs what every later one does: the stem is 0.3 % of its FLOPs. The
+# factors are such that layers, channels and pixels come out whole, and its activations and FLOPs count the same maps.
+EVEN = parse("r288 s64 f1k3s1c64n16 h0 y1")
+FACTORS = Factors(4, 2, 2)
+
+
+PROMISES = [  # rule, φ, FLOPs and activations over the base's
+    ("compound", 1, 64, 32),
+    ("compound", 2, 4096, 1024),
+    ("compound-v2", 1, 64, 32),
+    ("depth", 0.5, 8, 8),
+    ("width", 1, 64, 8),
+    ("resolution", 1, 64, 64),
+    ("fast", 5 / 3, 1024, 1024**0.6),
+    ("mobilenetv1", 1, 16, 8),
+    ("mobilenetv2", 1, 16, 8),
+]
+
+
+@pytest.mark.parametrize(("name", "phi", "flops", "activations"), PROMISES)
+def test_a_rule_spends_what_it_promises_where_nothing_is_rounded(
+    name: str, phi: float, flops: float, activations: float
+) -> None:
+    base, made = cost(EVEN), cost(RULES[name].make(EVEN, phi, FACTORS))
+    if not name.startswith("mobilenet"):
+        assert FACTORS.ratio(phi) == pytest.approx(flops)
+    assert made.flops / base.flops == pytest.approx(flops, rel=0.012)
+    assert made.activations / base.activations == pytest.approx(activations, rel=0.06)  # the stem's are 1 of 17
+
+
+def test_the_staged_rule_spends_the_ratio_until_its_cap_and_its_late_layers() -> None:
+    factors = Factors(1.5, 2, 1.25)
+    made = RULES["staged"].make(EVEN, 1, factors)
+    assert cost(made).flops / cost(EVEN).flops == pytest.approx(factors.ratio(1), rel=0.012)
+    capped = RULES["staged"].make(EVEN, 1, Factors(1.5, 2, 2))
+    assert cost(capped).flops / cost(EVEN).flops == pytest.approx(1.5 * 4 * (480 / 288) ** 2, rel=0.012)
+    assert {name for name, *_ in PROMISES} | {"staged"} == set(RULES)
+
+
+@pytest.mark.parametrize(("dimension", "others"), [("depth", "wr"), ("width", "dr"), ("resolution", "dw")])
+def test_one_dimension_leaves_the_others(dimension: str, others: str) -> None:
+    made = one_dimension(B0, dimension, 3)  # type: ignore[arg-type]
+    sizes = {"d": [s.layers for s in B0.stages], "w": [B0.stem, *(s.channels for s in B0.stages)], "r": B0.resolution}
+    now = {"d": [s.layers for s in made.stages], "w": [made.stem, *(s.channels for s in made.stages)],
+           "r": made.resolution}  # fmt: skip
+    assert {key for key in sizes if sizes[key] == now[key]} == set(others)
 
 
 @pytest.mark.parametrize(("emphasis", "power"), [(0.8, 0.6), (1 / 3, 5 / 6), (1, 0.5), (0, 1)])
@@ -103,7 +143,7 @@ def test_fast_scaling_spends_flops_and_spares_activations(emphasis: float, power
 
 
 def test_v2_l_is_the_base_by_b7s_coefficients_with_late_layers_and_a_cap() -> None:
-    made = staged(V2B0, depth=3.1, width=2.0, resolution=600 / 224, late=LATE, tail=late_stage(V2B0))
+    made = staged(V2B0, depth=3.1, width=2.0, resolution=600 / 224, late=True)
     assert made == load_architecture("efficientnetv2-l")
 
 
@@ -118,7 +158,7 @@ def test_v2_m_and_s_follow_but_for_a_width_or_two_and_the_resolution() -> None:
         return {"resolution": (made.resolution, released.resolution), **differing}
 
     small = staged(V2B0, depth=1.8, width=1.4, resolution=380 / 224)
-    medium = staged(V2B0, depth=2.2, width=1.6, resolution=456 / 224, late=LATE, tail=late_stage(V2B0))
+    medium = staged(V2B0, depth=2.2, width=1.6, resolution=456 / 224, late=True)
     assert remainder(small, "efficientnetv2-s") == {
         "resolution": (380, 384), "stage 4": (136, 128), "stage 6": (272, 256),
     }  # fmt: skip
@@ -134,8 +174,27 @@ def test_the_cap_holds_and_shrinks_no_base() -> None:
     assert staged(V2B0, depth=1, width=1, resolution=4).resolution == 480
     large = dataclasses.replace(V2B0, resolution=512)
     assert staged(large, depth=1, width=1, resolution=2).resolution == 512
-    with pytest.raises(ArchitectureError, match="late: expected stages from 1 to 6; got 7"):
-        staged(V2B0, depth=1, width=1, resolution=1, late={7: 1})
+
+
+def test_the_staged_rule_narrows_the_stem_as_the_released_networks_do_and_takes_v2_bases_only() -> None:
+    assert V2B0.stem == 32
+    for width, name in ((1.4, "efficientnetv2-s"), (1.6, "efficientnetv2-m"), (2.0, "efficientnetv2-l")):
+        released = load_architecture(name)
+        assert staged(V2B0, depth=1, width=width, resolution=1).stem == released.stem == released.stages[0].channels
+    for name in ("efficientnet-b0", "resnet-50", "mobilenetv1"):
+        with pytest.raises(ArchitectureError, match="expected a base whose first stage is Fused-MBConv"):
+            staged(load_architecture(name), depth=2, width=1, resolution=1)
+
+
+def test_late_layers_are_those_of_the_last_stages() -> None:
+    assert [stage.layers for stage in late_stages(V2B0)] == [1, 2, 2, 3, 6, 8, 2]
+    assert late_stages(V2B0)[-1].channels == 320
+    assert [stage.layers for stage in late_stages(EVEN)] == [17, 2]
+
+
+def test_the_staged_rule_has_late_layers_from_twice_the_depth_on() -> None:
+    deep = [len(RULES["staged"].make(V2B0, phi, Factors(2, 1, 1)).stages) for phi in (0, 0.9, 1, 2)]
+    assert deep == [6, 6, 7, 7]
 
 
 @pytest.mark.parametrize(
@@ -163,11 +222,30 @@ def test_mobilenetv2_multipliers(width: float, resolution: int, mult_adds_m: flo
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_starts_at_its_base_and_grows(name: str) -> None:
-    rule, factors = RULES[name], Factors()
-    assert rule.make(B0, 0, factors) == B0
-    spent = [cost(rule.make(B0, phi, factors)).flops for phi in (-2, -1, 0, 1, 2, 4, 7)]
+    rule, factors, base = RULES[name], Factors(), V2B0 if name == "staged" else B0
+    assert rule.make(base, 0, factors) == base
+    spent = [cost(rule.make(base, phi, factors)).flops for phi in (-2, -1, 0, 1, 2, 4, 7)]
     assert spent == sorted(spent)
     assert spent[0] < spent[2] < spent[-1]
+
+
+def test_the_implied_phi_undoes_the_power() -> None:
+    depth, width, resolution = Factors().power(2.5)
+    assert [implied_phi(*pair) for pair in ((depth, 1.2), (width, 1.1), (resolution, 1.15))] == pytest.approx([2.5] * 3)
+    assert implied_phi(1, 1.2) == 0
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1e200, 1e-200, math.nan, math.inf])
+def test_factors_out_of_reach_are_refused(factor: float) -> None:
+    with pytest.raises(ArchitectureError, match="beta: expected a number from 1e-09 to 1e\\+09"):
+        Factors(beta=factor)
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("phi", [-1e6, 40, 1e6])
+def test_a_phi_out_of_reach_is_refused_in_one_line(name: str, phi: float) -> None:
+    with pytest.raises(ArchitectureError):
+        RULES[name].make(V2B0, phi, Factors(1e3, 1e3, 1e3))
 
 
 def test_a_network_without_stages_is_refused_by_name() -> None:
