@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nas.errors import NasError
 from nas.grid import BASE, PAPER, grid
 from nas.measured_grid import measured
 from nas.recipe import Recipe
+from nas.record import read_records
 from nas.space import SpaceError
 from nas.study.engine import Search
 from nas.study.grid_space import GridSpace, parse_any_space
@@ -318,3 +320,20 @@ def test_a_recipe_needs_a_space_or_a_grid() -> None:
     with pytest.raises((NasError, ValueError), match="space"):
         Recipe.model_validate({"name": "x"})
     assert Recipe.model_validate({"name": "x", "grid": {}}).space == "grid"
+
+
+def test_the_committed_study_is_of_its_recipe_and_its_readme_of_its_records() -> None:
+    root = Path(__file__).parent.parent
+    spec = importlib.util.spec_from_file_location("compound_grid", root / "benchmarks" / "compound_grid.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    wanted = Wanted({}, "compound-grid", None, "sqlite:///nas.db", "cpu", None, 1, None, 2_000_000, False)
+    settled, where = settle_grid(wanted, "cpu")
+    assert settled.grid
+    found = list(read_records(root / "studies" / "compound-grid" / "records.jsonl"))
+    assert {record.arch for record in found} == {str(arch) for arch in where.samples(where.size)}
+    choice = choose(measured(found, settled.grid), target=settled.grid.target, band=settled.grid.band)
+    readme = (root / "studies" / "compound-grid" / "README.md").read_text(encoding="utf-8")
+    assert script.page(found, choice, settled) == readme

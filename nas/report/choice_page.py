@@ -22,8 +22,8 @@ moved to the target along one line: least squares of mean accuracy on log2 cost 
 draw every mean accuracy again from the seed deviation (pooled, so each is t distributed), every step time from its own
 noise, the line from a resample of the networks (the base always in it), and choose anew. A triple *may be best* when
 subset selection (Gupta 1965) cannot exclude it at 95 %, all comparisons together; the answer is *decided* when one is
-left, and leads as measured too. *Same network* lists the other α, β, γ of the grid that build the network once it is
-rounded; they are one answer. *Wins* is the share of redraws won, which is not the probability of being best: of
+left, and leads as measured too. *Also built by* lists the α, β, γ of the grid that build the same network once it is
+rounded: they are one answer. *Wins* is the share of redraws won, which is not the probability of being best: of
 many readings the luckiest stands too high."""
 
 

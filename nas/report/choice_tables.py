@@ -9,7 +9,7 @@ from nas.choice import Answer, Candidate, Choice
 from nas.grid import DIMENSIONS
 from nas.measured_grid import Measured
 from nas.metric import si
-from nas.report.choice import QUESTIONS, SYMBOLS, percent, same_network, target_words, verdict
+from nas.report.choice import QUESTIONS, SYMBOLS, percent, target_words, verdict
 from nas.report.table import Cell, Column, Table, text
 
 
@@ -25,7 +25,7 @@ def candidates_table(choice: Choice, answer: Answer) -> Table:
         Column("behind_points", "behind", "number", noisy=True),
         Column("wins", "wins", "number"),
         Column("contender", "may be best"),
-        Column("same", "same network"),
+        Column("also", "also built by"),
     )
     caption = (
         f"{QUESTIONS[answer.question]}: {target_words(answer)} ± {percent(answer.band)}. {verdict(answer).capitalize()}"
@@ -46,7 +46,7 @@ def networks_table(choice: Choice) -> Table:
         Column("step_ratio", "step ×", "number"),
         Column("top1_pct", "mean top-1 %", "number"),
         Column("seeds", "by seed"),
-        Column("same", "same network"),
+        Column("also", "also built by"),
         Column("arch", "network", "code"),
     )
     base = choice.base
@@ -62,7 +62,7 @@ def networks_table(choice: Choice) -> Table:
             _ratio(_step_s(one), _step_s(base)),
             Cell(f"{one.accuracy:.2f}", one.accuracy),
             Cell(" ".join(f"{value:.2f}" for value in one.accuracies), " ".join(map(str, one.accuracies))),
-            text(same_network(one)),
+            text(_also(one)),
             text(one.arch),
         )
         for one in choice.networks
@@ -83,12 +83,18 @@ def _row(choice: Choice, one: Candidate) -> tuple[Cell, ...]:
         Cell(f"{one.behind:.2f} ± {one.behind_error:.2f}" if one.behind else "–", one.behind, one.behind_error),
         Cell(f"{100 * one.wins:.1f} %", one.wins),
         text("yes" if one.contender else "no"),
-        text(same_network(found)),
+        text(_also(found)),
     )
 
 
 def _triple_columns() -> Iterable[Column]:
     return (Column(name, symbol, "number") for name, symbol in zip(DIMENSIONS, SYMBOLS, strict=True))
+
+
+def _also(one: Measured) -> str:
+    """`α 1.1–1.2, γ 1.3–1.4`: where more than its own triple builds the network."""
+    ends = zip(SYMBOLS, one.built_by, strict=True)
+    return ", ".join(f"{symbol} {low:g}–{high:g}" for symbol, (low, high) in ends if low < high)
 
 
 def _triple(one: Measured) -> tuple[Cell, ...]:
