@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -168,7 +169,8 @@ _BY_ACCURACY = (
 
 def _with_accuracy(by_time: Advice, time: Family, error: Family) -> Advice:
     """The advice by accuracy at equal time, where networks have both and it tells the rules apart."""
-    seconds = dict(zip(time.archs, time.values, strict=True))
+    runs = Counter(time.archs)  # a network timed at two sizes has no one time to stand beside its accuracy
+    seconds = {arch: value for arch, value in zip(time.archs, time.values, strict=True) if runs[arch] == 1}
     places = [place for place, arch in enumerate(error.archs) if arch in seconds]
     if len(places) < LEAST:
         words = (
