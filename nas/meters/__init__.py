@@ -72,7 +72,8 @@ def measure(
             with _blamed(bench, key):
                 readings[key] = METERS[key](*((net, bench) if key in COMPUTED else at_scale))
         except UnmeasurableError as error:
-            _log.warning("%s of network %s was not measured: %s", key, arch.id, error)
+            named = arch.id if isinstance(arch, Architecture) else arch
+            _log.warning("%s of network %s was not measured: %s", key, named, error)
     return readings
 
 
