@@ -9,7 +9,7 @@ from nas.resources import shipped
 
 FOLDER = shipped("reports/published")
 FILES = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.glob("*/*.csv"))
-ORIGIN = re.compile(r"^(arXiv:\d{4}\.\d{5}|ICML 2019|github\.com/[\w-]+/[\w-]+:\S+[^;]*@[0-9a-f]{7})")
+ORIGIN = re.compile(r"^(arXiv:\d{4}\.\d{5}|ICML 2019|CVPR 2020|github\.com/[\w-]+/[\w-]+:\S+[^;]*@[0-9a-f]{7})")
 NUMBERS = re.compile(r"_(m|b|ms|s|pct|px|hours|days)$|^(gmacs|keras_params|images_per_s)$")
 
 
