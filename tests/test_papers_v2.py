@@ -130,7 +130,7 @@ def test_a_device_that_timed_one_of_the_two_is_told_how_to_time_both(two_devices
 
 def test_fused_over_unfused(two_devices):
     line = row(times.fused_speedup(two_devices), "Fused stage1-3 ÷ no fused", "fast", "V100")
-    assert line.checks[0].printed == "1.39"  # 216 / 155
+    assert line.checks[0].printed == "1.394"  # 216 / 155
     assert line.checks[0].between == pytest.approx((215.5 / 155.5, 216.5 / 154.5))
     assert line.checks[0].regenerated == pytest.approx(126 / 90)
 
@@ -140,7 +140,7 @@ def test_training_time_is_averaged_over_the_sizes_of_progressive_learning(tmp_pa
     speeds |= {"efficientnetv2-s@257": (100.0, 1.0), "efficientnetv2-s": (50.0, 1.0), "efficientnet-b5": (10.0, 1.0)}
     timed(tmp_path, "device", speeds)
     check = row(times.training(load_zoo(tmp_path)), "V2-S ÷ EfficientNet-B5", "device").checks[0]
-    assert check.printed == "6.06"  # 43 h / 7.1 h
+    assert check.printed == "6.056"  # 43 h / 7.1 h
     assert check.between == pytest.approx((42.5 / 7.15, 43.5 / 7.05))
     assert check.regenerated == pytest.approx(0.1 / ((1 / 400 + 1 / 200 + 1 / 100 + 1 / 50) / 4))
 
@@ -154,7 +154,7 @@ def test_latency_and_times_are_ratios_the_other_way_round(tmp_path):
     write_records(tmp_path / "device" / "records.jsonl", record)
     pair = Pair("b ÷ a", ("a",), ("b",), "latency_ms", ("60", "24"), "time", "somewhere", "a table")
     check = compare("t", "T", (pair,), load_zoo(tmp_path)).lines[0].checks[0]
-    assert check.printed == "2.5"
+    assert check.printed == "2.500"
     assert check.regenerated == pytest.approx(3)
 
 

@@ -75,7 +75,7 @@ class Check:
         """Published, regenerated, difference."""
         printed = Cell(self.printed, str(exact(self.printed))) if self.printed else Cell("–")
         if self.between:
-            printed = Cell("{} ({:.3g} to {:.3g})".format(self.printed, *self.between), printed.raw)
+            printed = Cell("{} ({:#.4g} to {:#.4g})".format(self.printed, *self.between), printed.raw)
         ours = Cell("–")
         if self.regenerated is not None:
             digits = self._digits

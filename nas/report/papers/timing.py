@@ -38,9 +38,9 @@ class Pair:
 
     @property
     def ratio(self) -> str:
-        """The printed ratio, or that of the two published numbers to three digits."""
+        """The printed ratio, or that of the two published numbers to four digits."""
         above, below = self._quotient
-        return self.printed or f"{number(above) / number(below):.3g}"
+        return self.printed or f"{number(above) / number(below):#.4g}"
 
     @property
     def between(self) -> tuple[float, float] | None:
@@ -118,9 +118,9 @@ def _check(pair: Pair, device: Device | None, once: str) -> Check:
 
 
 def _conditions(pair: Pair, device: Device) -> str:
-    """Batch, size and precision of the two networks' readings, the first network's first."""
+    """Batch, size and precision of the two networks' readings, the first network's first; once where they agree."""
     said = []
     for networks in (pair.fast, pair.slow):
         found = [record.readings[pair.key] for name in networks if (record := device.find(name, pair.key))]
         said.append(" / ".join(dict.fromkeys(map(conditions, found))) or "–")
-    return "; ".join(said) if said != ["–", "–"] else ""
+    return "; ".join(dict.fromkeys(said)) if said != ["–", "–"] else ""

@@ -79,7 +79,7 @@ def judge_measured(
     if not low - spread - slack <= measured <= high + spread + slack:
         return Judgement(Verdict.DIFFERS, reason)
     if spread > high - low + slack:
-        noise = f"measured to ± {spread:.2g}, published between {low:.3g} and {high:.3g}"
+        noise = f"measured to ± {spread:.2g}, published between {low:#.4g} and {high:#.4g}"
         return Judgement(Verdict.UNMEASURED, f"{NOISY}: {noise}")
     return Judgement(Verdict.REPRODUCED)
 
