@@ -15,6 +15,9 @@ import pytest
 
 from nas.arch import parse
 from nas.cost import cost
+from nas.grid import grid
+from nas.recipe import load_recipe
+from nas.report.grid import sentences
 from nas.space import load_architecture
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -177,3 +180,27 @@ def _refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert len(said.err.strip().splitlines()) <= 2
     assert "Traceback" not in said.err
     return said.err
+
+
+@pytest.mark.parametrize(
+    ("step", "constraint", "says"),
+    [
+        (0.05, "nominal", "it passes."),
+        (0.05, "real", "it does not pass."),
+        (0.2, "nominal", "it is no triple of this grid."),
+    ],
+)
+def test_where_the_papers_triple_stands(step: float, constraint: str, says: str) -> None:
+    found = grid(load_architecture("efficientnet-b0"), step=step, constraint=constraint)  # type: ignore[arg-type]
+    assert sentences(found)[-1].endswith(says)
+
+
+def test_the_papers_network_is_found_under_the_triple_that_builds_it_too() -> None:
+    options = load_recipe("compound-grid").grid
+    assert options is not None
+    low, high = options.range
+    found = grid(
+        parse(options.base), target=options.target, step=options.step, tolerance=options.tolerance,
+        constraint=options.constraint, low=low, high=high, pixels=options.pixels,
+    )  # fmt: skip
+    assert "no triple of this grid, but its network is in it" in sentences(found)[-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nas.arch import Architecture
 from nas.cost import cost
-from nas.grid import PAPER, Grid, Member
+from nas.grid import PAPER, Grid, Member, rungs
 from nas.report.papers.figure import Axis, Figure, Series
 from nas.report.table import Cell, Column, Table, copy_button, text, to_csv, to_html, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
@@ -68,17 +68,18 @@ def sentences(grid: Grid) -> tuple[str, ...]:
         f"they build {networks}.",
         f"Built, these cost {low:.2f} to {high:.2f} times the base's FLOPs (median {middle:.2f}).",
         f"The paper's (1.2, 1.1, 1.15) is {own.nominal:.4f} nominally and builds {own.real:.2f} times the FLOPs at "
-        f"{own.arch.resolution} px; it {_standing(own)}.",
+        f"{own.arch.resolution} px; it {_standing(grid, own)}.",
     )
 
 
-def _standing(own: PaperTriple) -> str:
+def _standing(grid: Grid, own: PaperTriple) -> str:
     if own.passed:
         return "passes"
+    why = "does not pass" if set(PAPER) <= set(rungs(grid.low, grid.high, grid.step)) else "is no triple of this grid"
     if own.member is None:
-        return "does not pass"
+        return why
     at = ", ".join(f"{value:g}" for value in (own.member.alpha, own.member.beta, own.member.gamma))
-    return f"is no triple of this grid, but its network is in it, as that of ({at})"
+    return f"{why}, but its network is in it, as that of ({at})"
 
 
 def members_table(grid: Grid) -> Table:
