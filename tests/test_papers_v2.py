@@ -217,6 +217,7 @@ def test_figures_have_counted_points_and_one_figure_per_device(two_devices):
         series for series in found["figure5c-fast"].series if series.kind == "measured" and len(series.x) > 1
     )
     assert measured.x[0] == pytest.approx(24 * 900 / 500)  # B4, scaled so that V2-S stands at 24 ms
+    assert "EfficientNet-B4 at batch 4, 192 px, fp32" in found["figure5c-fast"].caption
     styles = [(series.kind, series.style) for series in found["figure5a"].series]
     assert len(styles) == len(set(styles))
 

@@ -11,7 +11,7 @@ from nas.report.papers.figure import Axis, Figure, Kind, Series
 from nas.report.papers.networks import count
 from nas.report.papers.paper import Section
 from nas.report.papers.timing import Key, time
-from nas.report.papers.zoo import Device, Zoo
+from nas.report.papers.zoo import Device, Zoo, conditions
 
 Value = Callable[[Fact], float | None]
 Entries = Callable[[str], tuple[str, ...]]  # name in Table 7 → the zoo's entries whose times are averaged
@@ -158,7 +158,8 @@ def _measured(
 
         ours = _by_family(rows, f"measured on {device.name}", value, "measured")
         if sum(len(one.x) for one in ours) > 1:
-            caption = f"{_HOW} {_DEVICE.format(device.name)}"
+            shown_at = _conditions((plotted(row["series"], row["model"]) for row in rows), key, entries, device)
+            caption = f"{_HOW} {_DEVICE.format(device.name)} Measured: {shown_at}."
             figures.append(
                 Figure(
                     f"{first.name}-{device.name}",
@@ -170,6 +171,16 @@ def _measured(
                 )
             )
     return figures
+
+
+def _conditions(models: Iterable[str], key: str, entries: Entries, device: Device) -> str:
+    """`EfficientNet-B4 at batch 4, 190 px, fp32; …` of the networks that the device timed, each once."""
+    said = {
+        model: " / ".join(conditions(record.readings[key]) for record in found if record is not None)
+        for model in models
+        for found in [[device.find(name, key) for name in entries(model)]]
+    }
+    return "; ".join(f"{model} at {at}" for model, at in said.items() if at)
 
 
 def _column(name: str) -> Value:
