@@ -178,7 +178,7 @@ def _halves(choice: Choice) -> str:
 
 
 def _narrowed(channels: int) -> str:
-    from nas.space import load_architecture
+    from nas.space_file import load_architecture
 
     share = channels / load_architecture("efficientnet-b0").stages[-1].channels
     return "" if share == 1 else f" with {share:g} × its channels"

@@ -23,7 +23,7 @@ import nas
 from nas.cost import block_cost
 from nas.environment import environment
 from nas.resources import names
-from nas.space import load_space
+from nas.space_file import load_space
 
 ASKED = 1_000  # networks a second on one core
 SMALL = nas.parse("r64 s16 f1k3s1c16n1 f4k3s2c24n2 m4k3s2c48n2se0.25 m6k5s2c96n2se0.25 h256")

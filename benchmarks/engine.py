@@ -26,7 +26,8 @@ from nas.cost import cost
 from nas.environment import environment
 from nas.recipe import Recipe
 from nas.record import Record
-from nas.space import SearchSpace, load_space
+from nas.space import SearchSpace
+from nas.space_file import load_space
 from nas.study.engine import Search
 from nas.study.executor import LocalExecutor, Result, Spec
 from nas.study.lifecycle import open_or_create

@@ -32,7 +32,7 @@ def one(base: str, constraint: str, step: float) -> dict[str, float]:
     from nas.cost import block_cost, cost
     from nas.grid import grid
     from nas.scaling import scale
-    from nas.space import load_architecture
+    from nas.space_file import load_architecture
 
     origin = load_architecture(base)
     started = time.process_time()

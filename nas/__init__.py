@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nas.nets import build
-    from nas.space import SearchSpace, dump_architecture, load_architecture, load_space
+    from nas.space import SearchSpace
+    from nas.space_file import dump_architecture, load_architecture, load_space
 
 try:
     __version__ = version("nas")
@@ -23,9 +24,9 @@ except PackageNotFoundError:  # a checkout on the path, not installed
 _LAZY = {
     "build": "nas.nets",
     "SearchSpace": "nas.space",
-    "load_architecture": "nas.space",
-    "load_space": "nas.space",
-    "dump_architecture": "nas.space",
+    "load_architecture": "nas.space_file",
+    "load_space": "nas.space_file",
+    "dump_architecture": "nas.space_file",
 }
 
 

@@ -10,7 +10,7 @@ from nas.cost import cost
 from nas.recipe import Recipe
 from nas.record import Reading, Record
 from nas.report import StudyReport
-from nas.space import load_architecture, load_space
+from nas.space_file import load_architecture, load_space
 
 CONDITIONS = {"device": "test processor, 2 cores", "precision": "fp32", "memory_format": "contiguous", "threads": 2}
 

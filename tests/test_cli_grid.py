@@ -18,7 +18,7 @@ from nas.cost import cost
 from nas.grid import grid
 from nas.recipe import load_recipe
 from nas.report.grid import sentences
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

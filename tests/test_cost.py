@@ -5,7 +5,7 @@ import time
 import nas
 from nas.arch import Block, Op
 from nas.cost import Cost, block_cost
-from nas.space import load_space
+from nas.space_file import load_space
 
 
 def test_a_network_counted_by_hand() -> None:

@@ -11,7 +11,7 @@ import nas
 from nas.document import DocumentError, digest, number_hint, read_yaml
 from nas.errors import NasError, nearest
 from nas.recipe import load_recipe
-from nas.space import load_architecture, load_space
+from nas.space_file import load_architecture, load_space
 
 SPACE = """\
 resolution: 64

@@ -14,7 +14,8 @@ from nas.arch import Architecture, parse
 from nas.grid import grid
 from nas.recipe import Recipe, load_recipe
 from nas.record import Record
-from nas.space import SearchSpace, load_architecture, load_space
+from nas.space import SearchSpace
+from nas.space_file import load_architecture, load_space
 from nas.study.engine import Search
 from nas.study.executor import LocalExecutor, Result, Spec
 from nas.study.grid_space import GridSpace

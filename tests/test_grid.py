@@ -10,7 +10,7 @@ from nas.arch import ArchitectureError, parse
 from nas.cost import cost
 from nas.grid import GridError, Member, grid
 from nas.scaling import scale
-from nas.space import baselines, load_architecture
+from nas.space_file import baselines, load_architecture
 
 B0 = load_architecture("efficientnet-b0")
 TINY = parse("r32 s8 m1k3s1c8n1 f4k3s2c16n2 m4k3s2c24n3se0.25 h0 y10")

@@ -168,7 +168,7 @@ def test_another_grid_or_recipe_under_the_same_name_is_refused(tmp_path: Path) -
 
 
 def test_a_study_from_before_repeats_and_grids_goes_on(tmp_path: Path) -> None:
-    from nas.space import load_space
+    from nas.space_file import load_space
 
     plain, where = make_recipe(), load_space("efficientnet")
     storage = open_storage(url(tmp_path), create=True)

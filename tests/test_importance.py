@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nas.record import Reading, Record
-from nas.space import SearchSpace, load_space
+from nas.space import SearchSpace
+from nas.space_file import load_space
 from nas.study.importance import importance, importance_needs
 
 SMALL = """

@@ -17,7 +17,7 @@ from nas.report.analysis import Analysis
 from nas.report.figures import hover, log_ticks, pairs, panels
 from nas.report.tables import failures_table, front_table, metrics_table, show_command, trials_table
 from nas.report.words import findings
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 from tests.report_records import recipe, records, study
 
 

@@ -20,7 +20,7 @@ from nas.scaling import (
     scale,
     staged,
 )
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 B0 = parse(
     "r224 s32 m1k3s1c16n1se0.25 m6k3s2c24n2se0.25 m6k5s2c40n2se0.25 m6k3s2c80n3se0.25 m6k5s1c112n3se0.25 "

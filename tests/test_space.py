@@ -11,7 +11,8 @@ import pytest
 import nas
 from nas.errors import NasError
 from nas.resources import find
-from nas.space import SpaceError, baselines, dump_architecture, load_architecture, load_space, parse_space
+from nas.space import SpaceError
+from nas.space_file import baselines, dump_architecture, load_architecture, load_space, parse_space
 
 OPEN: dict[str, Any] = {
     "resolution": {"from": 32, "to": 64, "by": 16},

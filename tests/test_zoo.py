@@ -16,7 +16,7 @@ from nas.errors import NasError
 from nas.foreign import Foreign
 from nas.record import Reading, Record, read_records, write_records
 from nas.resources import shipped
-from nas.space import baselines
+from nas.space_file import baselines
 from nas.zoo import Plan, counting_plans, load_zoo, plans
 from nas.zoo import run as zoo_run
 from nas.zoo.definition import TIMED

@@ -9,7 +9,7 @@ from pathlib import Path
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
 from nas.foreign import Foreign, is_foreign, read
-from nas.space import baselines, load_architecture
+from nas.space_file import baselines, load_architecture
 
 
 def resolve(reference: str, storage: str) -> Architecture:

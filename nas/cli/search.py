@@ -93,7 +93,7 @@ def _recipe_and_space(
 ) -> tuple[Recipe, Space]:
     """What to search by which recipe: the ones named, the default for the device, or those of a stored study."""
     from nas.recipe import load_recipe
-    from nas.space import load_space
+    from nas.space_file import load_space
 
     if space is None and recipe is None:
         return _stored(storage, str(study))

@@ -33,7 +33,7 @@ def spaces(
     """
     from nas.metric import COMPUTED, parse_limit
     from nas.resources import names
-    from nas.space import load_space
+    from nas.space_file import load_space
 
     if name is None:
         _list([load_space(shipped) for shipped in names("search_spaces")], json_output)

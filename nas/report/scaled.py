@@ -15,7 +15,7 @@ from nas.report.papers.facts import facts, number
 from nas.report.table import Cell, Column, Table, text, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
 from nas.scaling import Factors, Rule, implied_phi, staged
-from nas.space import dump_architecture, load_architecture
+from nas.space_file import dump_architecture, load_architecture
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from nas.report import tables, words
 from nas.report.analysis import Analysis, Result, analyse
 from nas.report.study import StudyReport
 from nas.report.table import Table, markdown, narrow, to_csv, to_latex, to_markdown
-from nas.space import dump_architecture
+from nas.space_file import dump_architecture
 
 WRITERS: dict[str, Callable[[Table], str]] = {
     "md": to_markdown,

@@ -15,7 +15,8 @@ from nas.document import DocumentError, digest
 from nas.grid import BASE, DIMENSIONS, PAPER, Grid, Triple
 from nas.measured_grid import BASE_MARK, PAPER_MARK
 from nas.scaling import scale
-from nas.space import DESCRIPTION, SpaceError, parse_space
+from nas.space import DESCRIPTION, SpaceError
+from nas.space_file import parse_space
 from nas.study.space import Space
 
 MARKS = {BASE_MARK: BASE, PAPER_MARK: PAPER}  # always measured, and named in every table

@@ -17,7 +17,8 @@ from nas.errors import NasError
 from nas.foreign import Foreign, is_foreign
 from nas.metric import COMPUTED, Limit
 from nas.recipe import GridOptions, Recipe, Timing, Training
-from nas.space import DESCRIPTION, load_architecture
+from nas.space import DESCRIPTION
+from nas.space_file import load_architecture
 from nas.study.samplers import make_sampler
 from nas.study.space import Space
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from nas.document import DocumentError, Section, read_yaml, validate
 from nas.recipe import Batch, Precision, parse_duration
 from nas.resources import shipped
-from nas.space import baselines
+from nas.space_file import baselines
 
 Timed = Literal["train_images_per_s", "infer_images_per_s", "latency_ms"]
 TIMED: tuple[Timed, ...] = ("train_images_per_s", "infer_images_per_s", "latency_ms")

@@ -12,7 +12,7 @@ from nas.errors import NasError, nearest
 from nas.foreign import Foreign, is_foreign, read
 from nas.metric import COMPUTED
 from nas.recipe import Batch, Timing
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 from nas.zoo.definition import TIMED, Entry, Preset, Zoo
 
 TOLERANCE = 0.01  # relative half-width of a reading's interval to stop at

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nas.arch import Architecture
-from nas.space import load_space
+from nas.space_file import load_space
 from nas.study.executor import Executor, ExecutorError, LocalExecutor, Result, Spec
 
 SETTINGS = {"measure": ["top1_pct"], "device": "cpu"}

@@ -14,7 +14,7 @@ from nas.grid import grid
 from nas.recipe import MEASURED, Recipe, load_recipe
 from nas.resources import names
 from nas.scaling import scale
-from nas.space import load_space
+from nas.space_file import load_space
 from nas.study.grid_space import GridSpace
 from nas.study.lifecycle import check_limits, resolve, resolve_baselines
 from nas.study.worker import evaluate

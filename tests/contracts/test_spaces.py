@@ -10,7 +10,8 @@ import torch
 import nas
 from nas.resources import names
 from nas.scaling import scale
-from nas.space import DESCRIPTION, SpaceError, baselines, dump_architecture, load_space, parse_space
+from nas.space import DESCRIPTION, SpaceError
+from nas.space_file import baselines, dump_architecture, load_space, parse_space
 
 SPACES = names("search_spaces")
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
 import nas
-from nas.space import baselines
+from nas.space_file import baselines
 
 COUNTS: dict[str, dict[str, int | str]] = json.loads((Path(__file__).parent / "counts.json").read_text())
 IN_TORCHVISION = {

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import nas
-from nas.space import STAGE, dump_architecture, load_architecture, load_space, parse_space
+from nas.space import STAGE
+from nas.space_file import dump_architecture, load_architecture, load_space, parse_space
 from tests.properties.strategies import architectures, odd_architectures
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

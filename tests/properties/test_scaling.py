@@ -12,7 +12,7 @@ from nas.arch import Architecture, Op
 from nas.cost import cost
 from nas.grid import GridError, grid
 from nas.scaling import RULES, Factors, compound, fast, one_dimension, scale
-from nas.space import baselines, load_architecture
+from nas.space_file import baselines, load_architecture
 from tests.properties.strategies import architectures
 
 factors = st.floats(1, 3)

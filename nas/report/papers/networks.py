@@ -14,7 +14,7 @@ from nas.report.papers.facts import exact
 from nas.report.papers.zoo import HOW_COUNTED, Device, Zoo, training
 from nas.report.table import Cell, Column, text
 from nas.scaling import scale
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from nas.report.papers.audit.finding import Finding, Published, one, rounds_to, 
 from nas.report.papers.networks import billions
 from nas.scaling import implied_phi as phi_of
 from nas.scaling import scale
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 _NAMES = tuple(f"B{place}" for place in range(8))
 

@@ -20,7 +20,7 @@ from nas.report.papers.audit.wide import norm_channels, norm_elements
 from nas.report.papers.networks import billions, fused_b4, millions, unreleased
 from nas.report.papers.verdict import Verdict, judge
 from nas.scaling import scale
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 
 def v2_s(published: Published) -> Finding:

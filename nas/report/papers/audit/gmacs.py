@@ -11,7 +11,7 @@ from nas.report.papers.facts import Fact
 from nas.report.papers.networks import billions
 from nas.report.papers.verdict import Verdict, judge
 from nas.scaling import scale
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 
 def timm(published: Published) -> Finding:

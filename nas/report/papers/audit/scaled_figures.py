@@ -8,7 +8,7 @@ from nas.arch import Architecture
 from nas.report.papers.audit.finding import Finding, Published, one, rounds_to, some, sources
 from nas.report.papers.networks import billions
 from nas.scaling import scale
-from nas.space import load_architecture
+from nas.space_file import load_architecture
 
 Point = tuple[float, float]
 
