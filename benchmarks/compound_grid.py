@@ -21,7 +21,7 @@ from nas.grid import PAPER
 from nas.measured_grid import measured, seed_noise
 from nas.recipe import Recipe
 from nas.record import Record, read_records, write_records
-from nas.report.choice import same_network, verdict
+from nas.report.choice import same_network, step_words, verdict
 from nas.report.choice_page import as_markdown, figure
 from nas.report.papers.figure import Figure
 from nas.report.papers.static import to_svg
@@ -150,7 +150,7 @@ def _worth(choice: Choice) -> str:
         return "There are too few networks to say what each dimension is worth."
     gained = ", ".join(
         f"{one.points:+.1f} ± {one.error:.1f} points by {one.dimension}"
-        + (f" ({one.step:.1f} × the step time)" if one.step else "")
+        + (f" ({step_words(one.step, 1)})" if one.step else "")
         for one in choice.spending
     )
     return f"Fitted to all {len(choice.networks)} networks, twice the FLOPs gain {gained}."

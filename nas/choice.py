@@ -20,9 +20,10 @@ that set has one member, and the same triple leads without the line.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -41,7 +42,8 @@ Question = Literal["flops", "step"]
 class Candidate:
     """A network compared at one cost. `moved`: its accuracy at the target, in percent; `wins`: the share of redraws in
     which it was chosen; `behind`: points below the best, ± `behind_error`, half a 95 % interval; `contender`: a member
-    of the set that holds the best with 95 % confidence."""
+    of the set that holds the best with 95 % confidence; `inside`: the share of redraws in which its cost is in the
+    band."""
 
     measured: Measured
     cost: float
@@ -50,6 +52,7 @@ class Candidate:
     behind: float
     behind_error: float
     contender: bool
+    inside: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,12 @@ class Answer:
     @property
     def decided(self) -> bool:
         """One candidate is told apart from all others, and the order does not rest on the line alone."""
-        return len(self.candidates) > 1 and len(self.contenders) == 1 and self.unmoved is self.best.measured
+        return self.compared and len(self.contenders) == 1 and self.unmoved is self.best.measured
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is more than one candidate."""
+        return len(self.candidates) > 1
 
     @property
     def paper(self) -> Candidate | None:
@@ -143,6 +151,16 @@ def choose(networks: Sequence[Measured], *, target: float = 2.0, band: float = 0
     )
 
 
+def empty_band(off: Iterable[float], band: float, target: str) -> tuple[str, str]:
+    """(what is wrong, what to do) where all networks lie further `off` a target than the band is wide."""
+    nearest = min(off)
+    enough = math.ceil(100 * nearest) / 100
+    return (
+        f"no network within {100 * band:.0f} % of {target}: the nearest is {100 * nearest:.0f} % off",
+        f"widen the band: --band {enough:g}" if enough < 1 else "name another --target, or a wider --tolerance",
+    )
+
+
 def _resamples(networks: Sequence[Measured], generator: np.random.Generator) -> Rows:
     """(draws, networks) how often each stands in a resample; the base, the other end of the line, always once."""
     weights = np.ones((DRAWS, len(networks)))
@@ -183,11 +201,10 @@ def _step(networks: Sequence[Measured]) -> _Target:
 def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
     networks, costs, goal = target.networks, target.costs, target.goal
     means = np.array([one.accuracy for one in networks])
-    inside = np.abs(costs / goal - 1) <= band
+    off = np.abs(costs / goal - 1)
+    inside = off <= band
     if not inside.any():
-        raise ChoiceError(
-            f"no network within {100 * band:.0f} % of {target.words}", "name a wider grid.band in the recipe"
-        )
+        raise ChoiceError(*empty_band(off, band, target.words))
     slope = slopes(means[None], np.log2(costs)[None], np.ones((1, len(networks))))[0]
     moved = means - slope * np.log2(costs / goal)
 
@@ -217,6 +234,7 @@ def _answer(target: _Target, noise: Noise, band: float, seed: int) -> Answer:
             float(moved[best] - moved[place]),
             half_width(errors[:, best] - errors[:, place]),
             bool(member),
+            float(eligible[:, place].mean()),
         )
         for place, member in zip(places, kept, strict=True)
     )

@@ -28,7 +28,7 @@ class ChoiceError(NasError):
 @dataclass(frozen=True, slots=True)
 class Timed:
     """A training step as it was timed, of `arch`: the network at the resolution it was shown. `step_s` in seconds,
-    `noise` its relative standard error."""
+    `noise` its relative standard error; `rates`: images/s of each repeat."""
 
     arch: str
     step_s: float
@@ -36,6 +36,12 @@ class Timed:
     batch: int
     flops: float
     activations: float
+    rates: tuple[float, ...] = ()
+
+    @property
+    def apart(self) -> float:
+        """The fastest repeat over the slowest, 1 for one."""
+        return max(self.rates) / min(self.rates) if self.rates else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +157,4 @@ def _timed(record: Record) -> Timed | None:
     arch, batch = arch_as_run(record, reading), int(reading.conditions.get("batch", 1))
     noise = abs(reading.spread or 0.0) / 2 / reading.value
     spent = cost(arch)
-    return Timed(str(arch), batch / reading.value, noise, batch, spent.flops, spent.activations)
+    return Timed(str(arch), batch / reading.value, noise, batch, spent.flops, spent.activations, _repeats(reading))

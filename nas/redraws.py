@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -10,6 +12,24 @@ from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
 Rows = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One value over another, ± half a 95 % interval."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def of_log(cls, logarithm: float, half: float) -> Ratio:
+        """The ratio whose natural logarithm is known ± `half`; its error to first order."""
+        return cls(math.exp(logarithm), math.exp(logarithm) * half)
+
+    @property
+    def told(self) -> bool:
+        """Told apart from 1 by its interval, read either way: of the ratio or of its inverse."""
+        return abs(self.value - 1) > self.error * max(1, 1 / self.value)
 
 
 @cache

@@ -12,18 +12,19 @@ import numpy as np
 from nas.arch import Architecture, parse
 from nas.cost import cost
 from nas.ladders import parts
-from nas.measured_grid import BASE_MARK, Measured, Noise
-from nas.redraws import least_squares, t_quantile
+from nas.measured_grid import BASE_MARK, Measured, Noise, Timed
+from nas.redraws import Ratio, least_squares, t_quantile
 
 FEWEST = 10  # networks from which a fit is made: four coefficients, and six left over
+_ACCORDINGLY = 0.5  # of the growth of a network in one dimension that its proxy must show, on a log scale
 DIMENSION_NAMES = ("depth", "width", "resolution")
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What scaling one dimension alone gained over the base: points ± half a 95 % interval; FLOPs as trained and step
-    time in multiples of the base's, the latter None where it was not measured. `place`: of the dimension; `built`: by
-    how much it grew."""
+    """What scaling one dimension alone gained over the base: points ± half a 95 % interval; FLOPs and step time in
+    multiples of the base's, the latter None where it was not measured of the network as trained. `place`: of the
+    dimension; `built`: by how much it grew as trained."""
 
     measured: Measured
     place: int
@@ -31,38 +32,54 @@ class Gain:
     points: float
     error: float
     flops: float
-    step: float | None
+    step: Ratio | None
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
     """Of one dimension: points gained by a doubling of FLOPs through it, ± half a 95 % interval; and by how much that
-    multiplies the step time, None where it was not measured."""
+    multiplies the step time, None where it was not measured of the networks as trained."""
 
     dimension: str
     points: float
     error: float
-    step: float | None
+    step: Ratio | None
+
+
+def step_ratio(one: Measured, base: Measured) -> Ratio | None:
+    """The step time over the base's, with Student's t for as many repeats as both have; None where one has none."""
+    if one.timed is None or base.timed is None or one is base:
+        return None
+    freedom = sum(max(0, len(timed.rates) - 1) for timed in (one.timed, base.timed))
+    noise = math.hypot(one.timed.noise, base.timed.noise)
+    half = (t_quantile(freedom) if freedom else 2.0) * noise
+    return Ratio.of_log(math.log(one.timed.step_s / base.timed.step_s), half)
 
 
 def gains(networks: Sequence[Measured], base: Measured, noise: Noise) -> Iterable[Gain]:
-    """What the networks gained that differ from the base in one dimension as built, whatever triple they go by."""
+    """What the networks gained that differ from the base in one dimension as built, whatever triple they go by.
+
+    Left out are those whose proxies do not: that differ in another too, or by less than half as much (on a log scale),
+    as where few channels were rounded to a floor.
+    """
     quantile = t_quantile(noise.freedom)
-    small = parse(base.arch)
     for one in networks:
-        arch = parse(one.arch)
-        places = [place for place, (a, b) in enumerate(zip(parts(small), parts(arch), strict=True)) if a != b]
-        if len(places) == 1:
-            error = noise.deviation * math.sqrt(1 / len(one.accuracies) + 1 / len(base.accuracies))
-            yield Gain(
-                one,
-                places[0],
-                _size(arch)[places[0]] / _size(small)[places[0]],
-                one.accuracy - base.accuracy,
-                quantile * error,
-                one.flops / base.flops,
-                one.timed.step_s / base.timed.step_s if one.timed and base.timed else None,
-            )
+        places = _differing(base.arch, one.arch)
+        if len(places) != 1 or places != _differing(base.trained, one.trained):
+            continue
+        built, trained = (_growth(small, arch)[places[0]] for small, arch in _pairs(base, one))
+        if built == 1 or math.log(trained) / math.log(built) < _ACCORDINGLY:
+            continue
+        error = noise.deviation * math.sqrt(1 / len(one.accuracies) + 1 / len(base.accuracies))
+        yield Gain(
+            one,
+            places[0],
+            trained,
+            one.accuracy - base.accuracy,
+            quantile * error,
+            one.flops / base.flops,
+            step_ratio(one, base) if _timed_as_trained(one, base) else None,
+        )
 
 
 def spending(networks: Sequence[Measured]) -> tuple[Spending, ...]:
@@ -79,13 +96,13 @@ def spending(networks: Sequence[Measured]) -> tuple[Spending, ...]:
     found = least_squares(spent, np.array([one.accuracy for one in networks]))
     if found is None:
         return ()
-    timed = [one.timed for one in networks if one.timed]
+    timed: list[Timed] = [one.timed for one in networks if one.timed]
     times = None
-    if base.timed and len(timed) == len(networks):
+    if base.timed and _timed_as_trained(*networks):
         spent = np.array([_spent(base.timed.arch, one.arch) for one in timed])
         times = least_squares(spent, np.log2([one.step_s for one in timed]))
     return tuple(
-        Spending(name, found[0][place], found[1][place], 2 ** times[0][place] if times else None)
+        Spending(name, found[0][place], found[1][place], _doubled(times[0][place], times[1][place]) if times else None)
         for place, name in enumerate(DIMENSION_NAMES)
     )
 
@@ -100,6 +117,31 @@ def drift(networks: Sequence[Measured]) -> tuple[float, float] | None:
     costs = np.log([(one.flops, one.activations) for one in timed])
     found = least_squares(np.column_stack([costs, gone]), np.log([one.step_s for one in timed]))
     return (found[0][2], found[1][2]) if found else None
+
+
+def _doubled(exponent: float, error: float) -> Ratio:
+    """2 to the power of an exponent."""
+    return Ratio.of_log(math.log(2) * exponent, math.log(2) * error)
+
+
+def _timed_as_trained(*networks: Measured) -> bool:
+    """Whether what was timed of each is what was trained, but for the number of classes."""
+    return all(one.timed and parts(parse(one.timed.arch)) == parts(parse(one.trained)) for one in networks)
+
+
+def _pairs(base: Measured, one: Measured) -> tuple[tuple[str, str], tuple[str, str]]:
+    """(base, network) themselves, and as trained."""
+    return (base.arch, one.arch), (base.trained, one.trained)
+
+
+def _differing(small: str, arch: str) -> list[int]:
+    """The dimensions in which two networks differ, by place."""
+    return [place for place, (a, b) in enumerate(zip(parts(parse(small)), parts(parse(arch)), strict=True)) if a != b]
+
+
+def _growth(small: str, arch: str) -> tuple[float, ...]:
+    """By how much each dimension grew."""
+    return tuple(b / a for a, b in zip(_size(parse(small)), _size(parse(arch)), strict=True))
 
 
 def _size(arch: Architecture) -> tuple[int, int, int]:

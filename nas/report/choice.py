@@ -10,11 +10,13 @@ from nas.choice import DRAWS, Answer, Candidate, Choice
 from nas.grid import DIMENSIONS
 from nas.measured_grid import Measured
 from nas.metric import si
+from nas.redraws import Ratio
 from nas.report.words import plural
 from nas.spending import DIMENSION_NAMES, Gain
 
 QUESTIONS = {"flops": "Equal FLOPs", "step": "Equal step time"}
 SYMBOLS = ("α", "β", "γ")
+_UNSTABLE = 2.0  # repeats of one network this many times apart are said
 
 
 def sentences(choice: Choice) -> list[str]:
@@ -23,6 +25,7 @@ def sentences(choice: Choice) -> list[str]:
         _noise(choice),
         *_proxies(choice),
         *_other_batch(choice),
+        *_unstable(choice),
         *(sentence for answer in choice.answers for sentence in _answer(choice, answer)),
         *(f"{QUESTIONS[question]}: no answer: {reason}." for question, reason in choice.unanswered.items()),
         *map(_gain, choice.gains),
@@ -37,7 +40,7 @@ def verdict(answer: Answer) -> str:
         same = same_network(answer.best.measured)
         return f"decided: {answer.best.measured.name}" + (f", the network of {same}" if same else "")
     kept = len(answer.contenders)
-    if len(answer.candidates) == 1:
+    if not answer.compared:
         return "not decided: one candidate, nothing to compare it with"
     if kept == 1:
         return f"not decided: {answer.best.measured.name} leads, but only with accuracies moved to the target"
@@ -66,8 +69,9 @@ def document(choice: Choice) -> dict[str, Any]:
                         "top1_pct": one.measured.accuracy,
                         "top1_moved_pct": one.moved,
                         "behind_points": [one.behind, one.behind_error],
-                        "wins": one.wins,
-                        "may_be_best": one.contender,
+                        "inside_the_band": one.inside,
+                        "wins": one.wins if answer.compared else None,
+                        "may_be_best": one.contender if answer.compared else None,
                     }
                     for one in answer.candidates
                 ],
@@ -121,14 +125,33 @@ def _other_batch(choice: Choice) -> Iterable[str]:
         yield f"Step times are those at batch {batch}; timed at another, and left out of them: {names}."
 
 
+def _unstable(choice: Choice) -> Iterable[str]:
+    """That repeats of one network were timed far apart: then its step time tells little."""
+    apart = [one for one in choice.networks if one.timed and one.timed.apart > _UNSTABLE]
+    if apart:
+        worst = max(apart, key=lambda one: one.timed.apart if one.timed else 0)
+        assert worst.timed
+        rates = ", ".join(f"{rate:.4g}" for rate in worst.timed.rates)
+        yield (
+            f"Timings unstable: of {len(apart)} of {plural(len(choice.networks), 'network')} the repeats lie more than "
+            f"{_UNSTABLE:g} × apart, of {worst.name} {worst.timed.apart:.1f} × ({rates} images/s): what is said of "
+            "step times is worth little."
+        )
+
+
 def _answer(choice: Choice, answer: Answer) -> Iterable[str]:
     best, count = answer.best, len(answer.candidates)
     band = f"{target_words(answer)} ± {percent(answer.band)}"
+    found = f"{QUESTIONS[answer.question]} ({band}, {plural(count, 'candidate')}): {verdict(answer)}. "
+    reading = f"{best.moved:.2f} % at the target ({best.measured.accuracy:.2f} % as measured)"
+    if not answer.compared:
+        yield f"{found}{best.measured.name} has {reading}."
+        yield from _paper(choice, answer)
+        return
+    often = f", and is inside the band in {percent(best.inside)} of them" if best.inside < 0.995 else ""
     yield (
-        f"{QUESTIONS[answer.question]} ({band}, {plural(count, 'candidate')}): {verdict(answer)}. "
-        f"{best.measured.name} leads with {best.moved:.2f} % at the target ({best.measured.accuracy:.2f} % as "
-        f"measured) and wins {percent(best.wins)} of {DRAWS:,} redraws"
-        + (f"; {_ahead(answer.candidates[1])}." if count > 1 else ".")
+        f"{found}{best.measured.name} leads with {reading} and wins {percent(best.wins)} of {DRAWS:,} redraws{often}; "
+        f"{_ahead(answer.candidates[1])}."
     )
     spans = ", ".join(
         f"{symbol} {_span(*answer.interval[name])}" for symbol, name in zip(SYMBOLS, DIMENSIONS, strict=True)
@@ -136,7 +159,7 @@ def _answer(choice: Choice, answer: Answer) -> Iterable[str]:
     yield f"Over the redraws the winner is built by {spans} (95 % of them)."
     if answer.elsewhere >= 0.005:
         yield f"Networks outside the band as measured win {percent(answer.elsewhere)} of the redraws."
-    yield _paper(choice, answer)
+    yield from _paper(choice, answer)
     same = answer.unmoved is best.measured
     yield (
         f"Accuracies were moved to the target along {answer.slope:+.2f} ± {answer.slope_error:.2f} points a doubling; "
@@ -148,27 +171,35 @@ def _ahead(second: Candidate) -> str:
     return f"the next, {second.measured.name}, is {second.behind:.2f} ± {second.behind_error:.2f} points below"
 
 
-def _paper(choice: Choice, answer: Answer) -> str:
+def _paper(choice: Choice, answer: Answer) -> Iterable[str]:
+    """Where the paper's triple stands; nothing where it stands alone."""
     paper, one = choice.paper, answer.paper
     if paper is None:
-        return "The paper's triple is not measured yet."
-    if one is None and answer.question == "step":
-        return f"The paper's {paper.name} was not timed at the batch of the others, and is not compared."
-    if one is None:
+        yield "The paper's triple is not measured yet."
+    elif one is None and answer.question == "step":
+        yield f"The paper's {paper.name} was not timed at the batch of the others, and is not compared."
+    elif one is None:
         times = paper.flops / choice.base.flops
-        return f"The paper's {paper.name} costs {times:.2f} × the base's FLOPs: outside the band, and not compared."
-    place = answer.candidates.index(one) + 1
-    if place == 1:
-        return f"The paper's {paper.name} is the leader."
-    told = "it cannot be excluded from being the best" if one.contender else "it is excluded from being the best"
-    return (
-        f"The paper's {paper.name} stands {place} of {len(answer.candidates)}, {one.behind:.2f} ± "
-        f"{one.behind_error:.2f} points below the leader: {told} (95 %, all comparisons together)."
-    )
+        yield f"The paper's {paper.name} costs {times:.2f} × the base's FLOPs: outside the band, and not compared."
+    elif one is not answer.best:
+        place = answer.candidates.index(one) + 1
+        told = "it cannot be excluded from being the best" if one.contender else "it is excluded from being the best"
+        yield (
+            f"The paper's {paper.name} stands {place} of {len(answer.candidates)}, {one.behind:.2f} ± "
+            f"{one.behind_error:.2f} points below the leader: {told} (95 %, all comparisons together)."
+        )
+    elif answer.compared:
+        yield f"The paper's {paper.name} is the leader."
+
+
+def step_words(ratio: Ratio, digits: int = 2) -> str:
+    """`1.42 ± 0.51 × the step time`, and that it is not told apart from 1 where it is not."""
+    untold = "" if ratio.told else " (not told apart from 1)"
+    return f"{ratio.value:.{digits}f} ± {ratio.error:.{digits}f} × the step time{untold}"
 
 
 def _gain(gain: Gain) -> str:
-    time = f" and {gain.step:.2f} × the step time" if gain.step else ""
+    time = f" and {step_words(gain.step)}" if gain.step else ""
     return (
         f"{DIMENSION_NAMES[gain.place].capitalize()} alone, {SYMBOLS[gain.place]} "
         f"{_span(*gain.measured.built_by[gain.place])}, built {gain.built:.2f} ×: {gain.points:+.2f} ± "
@@ -179,7 +210,7 @@ def _gain(gain: Gain) -> str:
 def _spending(choice: Choice) -> Iterable[str]:
     parts = [
         f"by {one.dimension} {one.points:+.2f} ± {one.error:.2f} points"
-        + (f" for {one.step:.2f} × the step time" if one.step else "")
+        + (f" for {step_words(one.step)}" if one.step else "")
         for one in choice.spending
     ]
     if parts:

@@ -11,6 +11,7 @@ from nas.measured_grid import Measured
 from nas.metric import si
 from nas.report.choice import QUESTIONS, SYMBOLS, percent, target_words, verdict
 from nas.report.table import Cell, Column, Table, text
+from nas.spending import step_ratio
 
 
 def candidates_table(choice: Choice, answer: Answer) -> Table:
@@ -30,7 +31,8 @@ def candidates_table(choice: Choice, answer: Answer) -> Table:
     caption = (
         f"{QUESTIONS[answer.question]}: {target_words(answer)} ± {percent(answer.band)}. {verdict(answer).capitalize()}"
     )
-    return Table(f"choice-{answer.question}", caption, columns, tuple(_row(choice, one) for one in answer.candidates))
+    rows = tuple(_row(choice, one, answer.compared) for one in answer.candidates)
+    return Table(f"choice-{answer.question}", caption, columns, rows)
 
 
 def networks_table(choice: Choice) -> Table:
@@ -43,7 +45,7 @@ def networks_table(choice: Choice) -> Table:
         Column("flops", "FLOPs", "number"),
         Column("flops_ratio", "FLOPs ×", "number"),
         Column("step_ms", "step ms", "number", noisy=True),
-        Column("step_ratio", "step ×", "number"),
+        Column("step_ratio", "step ×", "number", noisy=True),
         Column("top1_pct", "mean top-1 %", "number"),
         Column("seeds", "by seed"),
         Column("also", "also built by"),
@@ -59,7 +61,7 @@ def networks_table(choice: Choice) -> Table:
             Cell(si(one.flops), one.flops),
             _ratio(one.flops, base.flops),
             _step(one),
-            _ratio(_step_s(one), _step_s(base)),
+            _step_ratio(one, base),
             Cell(f"{one.accuracy:.2f}", one.accuracy),
             Cell(" ".join(f"{value:.2f}" for value in one.accuracies), " ".join(map(str, one.accuracies))),
             text(_also(one)),
@@ -67,11 +69,14 @@ def networks_table(choice: Choice) -> Table:
         )
         for one in choice.networks
     )
-    caption = "Every network measured; FLOPs as trained, ratios to the base, accuracy the mean over the seeds"
+    caption = (
+        "Every network measured; FLOPs as trained, ratios to the base, accuracy the mean over the seeds; ± of step "
+    )
+    caption += "times: one standard error, of their ratios: half a 95 % interval"
     return Table("networks", caption, columns, rows)
 
 
-def _row(choice: Choice, one: Candidate) -> tuple[Cell, ...]:
+def _row(choice: Choice, one: Candidate, compared: bool) -> tuple[Cell, ...]:
     found = one.measured
     return (
         *_triple(found),
@@ -81,8 +86,8 @@ def _row(choice: Choice, one: Candidate) -> tuple[Cell, ...]:
         Cell(f"{found.accuracy:.2f}", found.accuracy),
         Cell(f"{one.moved:.2f}", one.moved),
         Cell(f"{one.behind:.2f} ± {one.behind_error:.2f}" if one.behind else "–", one.behind, one.behind_error),
-        Cell(f"{100 * one.wins:.1f} %", one.wins),
-        text("yes" if one.contender else "no"),
+        Cell(f"{100 * one.wins:.1f} %", one.wins) if compared else text(None),
+        text(("yes" if one.contender else "no") if compared else None),
         text(_also(found)),
     )
 
@@ -113,5 +118,8 @@ def _step(one: Measured) -> Cell:
     return Cell(f"{milliseconds:.1f} ± {noise:.1f}", milliseconds, noise)
 
 
-def _step_s(one: Measured) -> float | None:
-    return one.timed.step_s if one.timed else None
+def _step_ratio(one: Measured, base: Measured) -> Cell:
+    if one is base and base.timed:
+        return Cell("1", 1.0, 0.0)
+    ratio = step_ratio(one, base)
+    return Cell(f"{ratio.value:.2f} ± {ratio.error:.2f}", ratio.value, ratio.error) if ratio else text(None)
