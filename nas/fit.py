@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
 from statistics import median
 from typing import Literal
 
@@ -13,12 +15,13 @@ import numpy as np
 from nas.as_run import cost_as_run
 from nas.errors import NasError
 from nas.metric import COMPUTED
-from nas.record import Reading, Record
+from nas.record import Reading, Record, read_records
 from nas.redraws import Rows, least_squares
 
 Response = Literal["time", "error"]
 LEAST = 5  # networks, below which no exponent is given
 _READING = {"time": "train_images_per_s", "error": "top1_pct"}
+_RANGE = {"train_images_per_s": (0.0, inf), "top1_pct": (0.0, 100.0)}
 _SETTING = {  # readings are compared within one device, or one recipe and data; resolutions are part of the cost
     "time": ("device", "precision", "memory_format", "compile", "optimizer", "batch", "threads"),
     "error": (
@@ -34,13 +37,14 @@ class FitError(NasError):
 
 @dataclass(frozen=True, slots=True)
 class PowerLaw:
-    """y ≈ `coefficient`·x^`exponent`. (`low`, `high`): its 95 % interval by Student's t; `r2`: of the logs."""
+    """y ≈ `coefficient`·x^`exponent`. (`low`, `high`): its 95 % interval by Student's t; `r2`: of the logs, None where
+    every y is the same: there is nothing to explain."""
 
     exponent: float
     low: float
     high: float
     coefficient: float
-    r2: float
+    r2: float | None
     points: int
 
 
@@ -89,11 +93,25 @@ def power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw:
     line = least_squares(x[:, None], y)
     if line is None:
         raise FitError("power law: every point has the same cost")
+    if not np.ptp(y):
+        return PowerLaw(0.0, 0.0, 0.0, float(ys[0]), None, len(xs))
     (exponent,), (error,) = line
     left = y - y.mean() - exponent * (x - x.mean())
-    r2 = 1 - float(left @ left) / float(np.square(y - y.mean()).sum()) if np.ptp(y) else 1.0
+    r2 = 1 - float(left @ left) / float(np.square(y - y.mean()).sum())
     coefficient = float(np.exp(y.mean() - exponent * x.mean()))
     return PowerLaw(exponent, exponent - error, exponent + error, coefficient, r2, len(xs))
+
+
+def read_measured(path: Path) -> list[Record]:
+    """The records of `path`. Raises: FitError where an accuracy or a throughput is out of its range."""
+    records = list(read_records(path))
+    for record in records:
+        for key, (low, high) in _RANGE.items():
+            value = record.value(key)
+            if value is not None and not low <= value <= high:
+                ends = f"from {low:g} to {high:g}" if high < inf else f"of at least {low:g}"
+                raise FitError(f"{path}: {record.arch}: {key}: expected a number {ends}; got {value:g}")
+    return records
 
 
 def family(records: Iterable[Record], response: Response) -> Family:
@@ -135,10 +153,13 @@ def advise(time: Family, error: Family) -> Advice:
     activation than `compound`: m < 0 is for it, m > 0 against it.
     """
     if len(time.values) < LEAST:
-        return Advice(None, (f"{len(time.values)} networks have a train time; an exponent needs at least {LEAST}.",))
+        have = f"{len(time.values)} network{' has' if len(time.values) == 1 else 's have'} a train time"
+        return Advice(None, (f"{have}; an exponent needs at least {LEAST}.",))
     flops, activations, y = _logs(time.costs["flops"], time.costs["activations"], time.values)
     powers = least_squares(np.array([flops, activations]).T, y)
     weights = least_squares(np.array([activations + flops, activations - flops]).T, y)  # (p + q)/2 and (q − p)/2
+    if not np.ptp(y):
+        return Advice(None, ("Every network has the same train time: nothing can be said about what drives it.",))
     if powers is None or weights is None:
         return Advice(None, ("FLOPs and activations do not vary apart: nothing can be said about which drives time.",))
     p, q = powers[0]
@@ -183,8 +204,9 @@ def _with_accuracy(by_time: Advice, time: Family, error: Family) -> Advice:
         [seconds[error.archs[place]] for place in places],
     )
     plane = least_squares(np.array([t, flops - activations]).T, y)
-    if plane is None:
-        words = "Accuracy was not considered: time and FLOPs an activation do not vary apart."
+    if plane is None or not np.ptp(y):
+        what = "time and FLOPs an activation do not vary apart" if plane is None else "every network has the same"
+        words = f"Accuracy was not considered: {what}."
         return Advice(by_time.rule, (*by_time.reasons, words))
     low, high = (plane[0][1] + sign * plane[1][1] for sign in (-1, 1))
     rule, words = _verdict(low, high, _BY_ACCURACY)

@@ -104,7 +104,7 @@ def grid(  # noqa: PLR0913
     Raises: GridError for numbers that make no grid, more than `most` triples (or `CEILING`), more than `PASSING`
     that pass, or no member at all.
     """
-    _check(target=target, step=step, tolerance=tolerance, low=low, high=high)
+    _check(target=target, step=step, tolerance=tolerance, low=low, high=high, most=most)
     rungs = _Rungs.between(low, high, step)
     _check_grid(constraint, rungs, most, step)
     lattice = Lattice.build(base, rungs.values, divisor, floor, pixels)

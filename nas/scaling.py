@@ -28,7 +28,7 @@ def scale(  # noqa: PLR0913
 
     Stem and head widths scale with the stages, as in EfficientNet (arXiv:1905.11946). `floor` is V1's rule that
     rounding takes away at most 10 % of a width; the V2 code dropped it (None). A factor of exactly 1 changes nothing,
-    and no head convolution (0) stays none.
+    rounding pixels turns no factor's direction round, and no head convolution (0) stays none.
 
     Raises: ArchitectureError for a factor that is not a positive number, or a resolution below the total stride.
     """
@@ -285,5 +285,11 @@ def _layers(layers: int, depth: float) -> int:
 
 
 def _side(side: int, factor: float, pixels: int) -> int:
-    """`side` × `factor`, to the nearest multiple of `pixels`, halves up, at least one; a factor of 1 keeps it."""
-    return side if factor == 1 else max(1, math.floor(side * factor / pixels + 0.5 + 1e-9)) * pixels
+    """`side` × `factor`, to the nearest multiple of `pixels`, halves up, at least one; a factor of 1 keeps it.
+
+    A factor above 1 never rounds to below `side`, one below 1 never to above it.
+    """
+    if factor == 1:
+        return side
+    rounded = max(1, math.floor(side * factor / pixels + 0.5 + 1e-9)) * pixels
+    return max(side, rounded) if factor > 1 else min(side, rounded)

@@ -17,6 +17,7 @@ from nas.arch import parse
 from nas.cost import cost
 from nas.grid import grid
 from nas.recipe import load_recipe
+from nas.record import Reading, Record, write_records
 from nas.report.grid import sentences
 from nas.space_file import load_architecture
 
@@ -52,10 +53,26 @@ def test_grid_writes_page_tables_and_every_triple(run_nas: Run, tmp_path: Path) 
     assert "src=" not in page.split("<script>")[0]
 
 
+def test_grid_says_where_the_networks_are_that_it_does_not_print(run_nas: Run, tmp_path: Path) -> None:
+    said = run_nas("grid", "--step", "0.02").stdout
+    assert "networks more: write them all with -o DIR" in said
+    said = run_nas("grid", "--step", "0.02", "-o", "big").stdout
+    assert "networks more: all are in big/tables/members.csv" in said
+    more = int(said.split("… and ")[1].split(" ")[0].replace(",", ""))
+    assert len((tmp_path / "big/tables/members.csv").read_text().splitlines()) == 1 + 100 + more
+
+
+def test_grid_says_where_its_roundings_are_too_coarse() -> None:
+    fine, coarse = (" ".join(sentences(grid(load_architecture("efficientnet-b0"), pixels=px))) for px in (8, 500))
+    assert "coarse" not in fine
+    assert "multiples of 500 are coarse for a base of 224 px: the first larger one, 500 px, alone costs 5.0" in coarse
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
         (["--range", "0.5:2"], "at least 1"),
+        (["--most", "-1"], "most: expected a number above 0; got -1"),
         (["--range", "2:1"], "runs backwards"),
         (["--range", "1-2"], "range '1-2' does not parse"),
         (["--step", "0"], "step: expected a number above 0"),
@@ -132,6 +149,48 @@ def test_scale_fits_the_committed_study(run_nas: Run) -> None:
     assert law["low"] < law["exponent"] < law["high"]
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_scale_fits_nothing_to_a_few_networks(count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"data": "digits", "resolution": 32, "batch": 8}
+    archs = [f"r32 s8 m1k3s1c{8 * width}n1 h32 y10" for width in range(1, count + 1)]
+    write_records(
+        tmp_path / "few.jsonl",
+        [
+            Record("s", None, "complete", arch, arch, {"top1_pct": Reading(50.0 + place, conditions=said)})
+            for place, arch in enumerate(archs)
+        ],
+    )
+    code, out, _ = _ended(["scale", "--fit", str(tmp_path / "few.jsonl")], capsys)
+    assert code == 4
+    networks = "1 network" if count == 1 else "4 networks"
+    assert f"top-1 error: {networks} (data digits" in out
+    assert "Too few networks: no fit below 5" in out
+    assert not any(line.startswith("error:") for line in out.splitlines())
+    assert "not told apart" not in out
+    code, out, _ = _ended(["scale", "--fit", str(tmp_path / "few.jsonl"), "--json"], capsys)
+    assert (code, json.loads(out)["fit"]["rule"]) == (4, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "odd", "undefined"),
+    [
+        (["--alpha", "0.5"], "α 0.5 is below 1", {"depth", "flops"}),
+        (["--alpha", "1", "--beta", "1", "--gamma", "1"], "every φ builds the base", {"depth", "width", "resolution",
+                                                                                        "flops"}),
+        (["--alpha", "1"], "", {"depth"}),
+    ],
+)  # fmt: skip
+def test_scale_implies_no_phi_of_a_factor_that_does_not_grow(
+    words: list[str], odd: str, undefined: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = _ended(["scale", "--base", "efficientnet-b0", "--phi", "0:1", "--json", *words], capsys)
+    assert code == 0
+    assert odd in err
+    assert bool(odd) == bool(err)
+    for one in json.loads(out)["family"]["published"]:
+        assert {key for key, phi in one["implied_phi"].items() if phi is None} == undefined
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
@@ -167,6 +226,14 @@ def test_values_of_phi() -> None:
     assert parse_phis("0,0.5,1") == [0, 0.5, 1]
     assert parse_phis("0:0.3:0.1") == [0, 0.1, 0.2, 0.3]
     assert parse_phis("1") == [1]
+
+
+def _ended(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:
+    from nas.cli import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    return (stopped.value.code, *capsys.readouterr())
 
 
 def _refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nas.arch import Architecture, parse
 from nas.cost import cost
-from nas.fit import LEAST, Family, FitError, Response, advise, family, power_law
+from nas.fit import LEAST, Family, FitError, Response, advise, family, power_law, read_measured
 from nas.metric import COMPUTED
-from nas.record import Reading, Record
+from nas.record import Reading, Record, write_records
 from nas.scaling import scale
 
 BASE = parse("r64 s16 m1k3s1c16n1 m4k3s2c24n2 m4k3s2c40n2 h128 y10")
@@ -65,6 +66,28 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(points: int) -> 
         law = power_law(list(x), list(x**0.7 * np.exp(random.normal(0, 0.3, points))))
         hits += law.low <= 0.7 <= law.high
     assert 362 <= hits <= 396
+
+
+def test_a_constant_has_no_share_explained_and_tells_no_rule() -> None:
+    law = power_law([1, 2, 5, 10, 40], [3.3] * 5)
+    assert (law.exponent, law.low, law.high, law.r2) == (0, 0, 0, None)
+    assert law.coefficient == pytest.approx(3.3)
+    networks = _networks(12)
+    time = family([_record(arch, 100) for arch in networks], "time")
+    assert advise(time, NOTHING).rule is None
+    assert "the same train time" in advise(time, NOTHING).reasons[0]
+    records = [_record(arch, 1e8 / cost(arch).activations, top1=50) for arch in networks]
+    advice = advise(family(records, "time"), family(records, "error"))
+    assert advice.reasons[-1] == "Accuracy was not considered: every network has the same."
+
+
+@pytest.mark.parametrize("top1", [-1, 100.5])
+def test_an_accuracy_that_is_no_percentage_is_refused_with_its_file(top1: float, tmp_path: Path) -> None:
+    write_records(tmp_path / "own.jsonl", [_record(BASE, 50, top1=top1)])
+    with pytest.raises(FitError, match=rf"own.jsonl: r64 .*top1_pct: expected a number from 0 to 100; got {top1:g}"):
+        read_measured(tmp_path / "own.jsonl")
+    write_records(tmp_path / "own.jsonl", [_record(BASE, 50, top1=0), _record(BASE, 50, top1=100)])
+    assert len(read_measured(tmp_path / "own.jsonl")) == 2
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ def test_a_step_of_many_digits_is_counted_exactly() -> None:
         ({"high": 1e12}, "makes about 10\\^39 triples"),
         ({"step": 1e-300, "high": 1e300}, "triples; at most"),
         ({"step": 0.005, "most": 10**9, "low": 0.0001, "constraint": "real"}, "64,000,000 triples; at most 10,000,000"),
+        ({"most": -1}, "most: expected a number above 0; got -1"),
+        ({"most": 0}, "most: expected a number above 0"),
         ({"constraint": "reel"}, "unknown constraint 'reel'"),
         ({"target": 100}, r"nearest is \(2, 2, 2\): nominal 32.0000"),
         ({"target": 100, "constraint": "real"}, r"nearest is \(1.8, 2, 2\): nominal 28.8000, real 30.6117"),

@@ -273,6 +273,26 @@ def test_own_records_stand_beside_the_published_accuracies(tmp_path: Path) -> No
     assert len(paper.missing) == 2  # neither counts nor times: the report says how to make both
 
 
+@pytest.mark.parametrize(
+    ("network", "key", "says"),
+    [
+        ("r32 s8 m1k3s1c8n1 h32 y10", "top1_pct", "none with a top-1 accuracy is in this paper"),
+        (str(load_architecture("mobilenetv2")), "flops", "none has a top-1 accuracy"),
+        (str(load_architecture("mobilenetv2")), "top1_pct", ""),
+    ],
+)
+def test_own_records_that_the_paper_has_no_place_for_are_named(
+    network: str, key: str, says: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_records(tmp_path / "own.jsonl", [_record(network, **{key: Reading(50.0)})])
+    code, _, err = _run(["report", "mobilenet", "--records", "own.jsonl", "--out", "out", "--format", "csv"], capsys)
+    assert code == 0
+    assert [line for line in err.splitlines() if "own.jsonl" in line] == (
+        [f"own.jsonl: of its networks (1), {says}"] if says else []
+    )
+
+
 def test_two_files_of_the_same_name_stay_two_and_each_says_what_it_trained_on(tmp_path: Path) -> None:
     paths = [tmp_path / name / "data" / "records.jsonl" for name in ("first", "second")] + [tmp_path / "first.jsonl"]
     for place, path in enumerate(paths):

@@ -81,6 +81,25 @@ def test_pixels_round_to_their_multiple() -> None:
     assert sides == [258, 256, 256]
 
 
+@pytest.mark.parametrize("pixels", [1, 8, 32, 500])
+@pytest.mark.parametrize("side", [17, 20, 23, 224, 260])
+def test_rounding_pixels_never_turns_a_factor_round(side: int, pixels: int) -> None:
+    base = parse(f"r{side} s8 m1k3s2c8n1 h0 y10")
+    grown, shrunk = (
+        [scale(base, resolution=factor, pixels=pixels).resolution for factor in factors]
+        for factors in ((1.001, 1.05, 1.1, 1.3, 2), (0.5, 0.9, 0.95, 0.999))
+    )
+    assert side <= grown[0]
+    assert side >= shrunk[-1]
+    assert [grown, shrunk] == [sorted(grown), sorted(shrunk)]
+    assert all(size == side or size % pixels == 0 for size in grown + shrunk)
+
+
+def test_a_base_off_the_multiples_is_kept_where_the_nearest_lies_below_it() -> None:
+    base = parse("r17 s8 m1k3s2c8n1 h0 y10")
+    assert [scale(base, resolution=factor, pixels=8).resolution for factor in (1.05, 1.1, 1.2)] == [17, 17, 24]
+
+
 def test_compound_with_the_papers_constants() -> None:
     assert compound(B0, 0) == B0
     assert compound(B0, 1) == scale(B0, depth=1.2, width=1.1, resolution=1.15)

@@ -38,6 +38,9 @@ def grid(  # noqa: PLR0913, PLR0917
     recipe: Annotated[str | None, typer.Option(help="A study recipe with a grid; the options above win.")] = None,
     study: Annotated[str | None, typer.Option(help="Of --measure: name of the study.")] = None,
     data: Annotated[str | None, typer.Option(envvar="NAS_DATA", help="Of --measure: images to train on.")] = None,
+    band: Annotated[
+        float | None, typer.Option(help="Of --measure: how far from a cost networks are compared at it; 0.1.")
+    ] = None,
     device: Device = "auto",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Of --measure: networks measured at a time.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Of --measure: say what would happen.")] = False,
@@ -63,9 +66,10 @@ def grid(  # noqa: PLR0913, PLR0917
 
         own_data = _is_typed(context, "data")  # and no default of this machine's
         as_stored = study is not None and recipe is None and not given and not own_data
+        given |= {"band": band} if band is not None else {}
         wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most, as_stored)
         raise typer.Exit(measure_grid(wanted, dry_run, json_output))
-    of_measure = {"--study": study is not None, "--dry-run": dry_run}
+    of_measure = {"--study": study is not None, "--dry-run": dry_run, "--band": band is not None}
     of_measure |= {f"--{name}": _is_typed(context, name) for name in ("data", "device", "workers")}
     if any(of_measure.values()):
         stray = next(option for option, is_given in of_measure.items() if is_given)
@@ -87,7 +91,7 @@ def grid(  # noqa: PLR0913, PLR0917
 
         console.show_json({**document(found), **({"report": str(page)} if page else {})})
         return
-    _print(found, base)
+    _print(found, base, f"all are in {output}/tables/members.csv" if output else "write them all with -o DIR")
     if page is not None:
         console.say(f"report {page}")
 
@@ -137,6 +141,8 @@ def scalable_base(reference: str, storage: str) -> Architecture:
     from nas.cli.refs import resolve_network
     from nas.scaling import scalable
 
+    if reference.startswith(("torchvision:", "timm:")):  # the prefix tells; their libraries take seconds to load
+        return scalable(reference)
     return scalable(resolve_network(reference, storage), reference)
 
 
@@ -151,7 +157,7 @@ def parse_range(text: str) -> tuple[float, float]:
     raise NasError(f"range '{text}' does not parse", "write LOW:HIGH, for example 1:2")
 
 
-def _print(found: Grid, base: str) -> None:
+def _print(found: Grid, base: str, where: str) -> None:
     from dataclasses import replace
 
     from nas.report.grid import members_table, sentences
@@ -160,6 +166,6 @@ def _print(found: Grid, base: str) -> None:
     table = narrow(members_table(found))
     console.show(console.as_rich(replace(table, rows=table.rows[:_ROWS]), f"compound grid of {base}"))
     if len(table.rows) > _ROWS:
-        console.result().print(f"… and {len(table.rows) - _ROWS:,} networks more: write them all with -o DIR")
+        console.result().print(f"… and {len(table.rows) - _ROWS:,} networks more: {where}", soft_wrap=True)
     for sentence in sentences(found):
         console.result().print(sentence, soft_wrap=True)

@@ -144,6 +144,7 @@ def _report_paper(  # noqa: PLR0913, PLR0917
 def _make(name: str, records: list[Path], zoo: Path | None) -> Paper:
     """The paper regenerated from the facts, the zoo and the user's records."""
     from nas.report.papers import Inputs, make_paper
+    from nas.report.papers.networks import accuracy_key
     from nas.report.papers.zoo import load_own, load_zoo
     from nas.resources import shipped
 
@@ -155,8 +156,16 @@ def _make(name: str, records: list[Path], zoo: Path | None) -> Paper:
             )
     if zoo is not None and not zoo.is_dir():
         raise NasError(f"--zoo {zoo}: no such folder", "make it: nas measure --zoo --out DIR")
+    own = load_own(records)
     folder = zoo or next((here for here in (Path("studies") / "zoo",) if here.is_dir()), shipped("studies") / "zoo")
-    return make_paper(name, Inputs(load_zoo(folder), load_own(records)))
+    paper = make_paper(name, Inputs(load_zoo(folder), own))
+    for path, device in zip(records, own.devices, strict=True):
+        if not paper.shows(accuracy_key(device)):
+            count = len({record.arch for record in device.records})
+            trained = any("top1_pct" in record.readings for record in device.records)
+            why = "with a top-1 accuracy is in this paper" if trained else "has a top-1 accuracy"
+            console.say(f"{path}: of its networks ({count}), none {why}")
+    return paper
 
 
 def _is_study(name: str) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nas.report.scaled import Scaled
 
 _MOST_PHIS = 100
+_NOTHING_USABLE = 4
 
 
 def scale(  # noqa: PLR0913, PLR0917
@@ -59,13 +60,15 @@ def scale(  # noqa: PLR0913, PLR0917
         written = write_family(family, output)
     if json_output:
         console.show_json(_document(family, measured, advice, written))
-        return
-    if family is not None:
-        _print_family(family)
-    if advice is not None:
-        _print_fit(measured, advice)
-    if written:
-        console.say(f"wrote {len(written)} networks, tables and README.md into {output}")
+    else:
+        if family is not None:
+            _print_family(family)
+        if advice is not None:
+            _print_fit(measured, advice)
+        if written:
+            console.say(f"wrote {len(written)} networks, tables and README.md into {output}")
+    if family is None and not any(one.laws for one in measured):
+        raise typer.Exit(_NOTHING_USABLE)
 
 
 def parse_phis(text: str) -> list[float]:
@@ -95,20 +98,22 @@ def parse_phis(text: str) -> list[float]:
 
 def _family(base: str, storage: str, phi: str, factors: tuple[float, float, float], rule: str) -> Scaled:
     from nas.cli.grid import scalable_base
-    from nas.report.scaled import scaled
+    from nas.report.scaled import cautions, scaled
     from nas.scaling import RULES, Factors
 
     if rule not in RULES:
         raise NasError(f"unknown rule '{rule}'", nearest(rule, RULES))
-    return scaled(base, scalable_base(base, storage), RULES[rule], Factors(*factors), parse_phis(phi))
+    made = scaled(base, scalable_base(base, storage), RULES[rule], Factors(*factors), parse_phis(phi))
+    for sentence in cautions(made.factors):
+        console.say(sentence)
+    return made
 
 
 def _fit(paths: list[Path]) -> tuple[list[Family], Advice]:
-    from nas.fit import advise, family
-    from nas.record import read_records
+    from nas.fit import advise, family, read_measured
 
     files = [path / "records.jsonl" if path.is_dir() else path for path in paths]
-    records: list[Record] = [record for file in files for record in read_records(file)]
+    records: list[Record] = [record for file in files for record in read_measured(file)]
     time, error = family(records, "time"), family(records, "error")
     if not time.values and not error.values:
         names = ", ".join(map(str, paths))
@@ -127,14 +132,16 @@ def _print_family(family: Scaled) -> None:
 
 
 def _print_fit(measured: list[Family], advice: Advice) -> None:
-    from nas.report.scaled import family_words, laws_table
+    from nas.report.laws import family_words, laws_table
 
     table = laws_table(measured)
     if table.rows:
         console.show(console.as_rich(table, table.caption))
     for sentence in (*map(family_words, filter(lambda family: family.values, measured)), *advice.reasons):
         console.result().print(sentence, soft_wrap=True)
-    console.result().print(f"rule for this device: {advice.rule or 'not told apart'}", soft_wrap=True)
+    fitted = any(one.laws for one in measured if one.response == "time")
+    rule = advice.rule or ("not told apart" if fitted else "none, for want of a fit of train times")
+    console.result().print(f"rule for this device: {rule}", soft_wrap=True)
 
 
 def _document(

@@ -66,9 +66,27 @@ def sentences(grid: Grid) -> tuple[str, ...]:
         f"Of {grid.considered:,} triples with α, β, γ from {grid.low:g} to {grid.high:g} by {grid.step:g}, "
         f"{grid.passed:,} have {what} within {grid.tolerance:g} of {grid.target:g} (the edge is outside); "
         f"they build {networks}.",
-        f"Built, these cost {low:.2f} to {high:.2f} times the base's FLOPs (median {middle:.2f}).",
+        f"Built, these cost {low:.2f} to {high:.2f} times the base's FLOPs (median {middle:.2f}).{_coarse(grid)}",
         f"The paper's (1.2, 1.1, 1.15) is {own.nominal:.4f} nominally and builds {own.real:.2f} times the FLOPs at "
         f"{own.arch.resolution} px; it {_standing(grid, own)}.",
+    )
+
+
+def _coarse(grid: Grid) -> str:
+    """A sentence where the roundings alone lead past the target: one step of pixels does, or no network is near."""
+    side = grid.base.resolution
+    larger = (side // grid.pixels + 1) * grid.pixels
+    alone = (larger / side) ** 2
+    if grid.high > 1 and 1 < grid.target + grid.tolerance < alone:
+        return (
+            f" Resolutions in multiples of {grid.pixels} are coarse for a base of {side} px: the first larger one, "
+            f"{larger} px, alone costs {alone:.1f} times as much (--pixels 1 takes whole pixels)."
+        )
+    if any(abs(member.real - grid.target) < grid.tolerance for member in grid.members):
+        return ""
+    return (
+        f" None is within {grid.tolerance:g} of {grid.target:g} as built: rounding pixels to {grid.pixels}, channels "
+        f"to {grid.divisor} and layers up is coarse for this base."
     )
 
 

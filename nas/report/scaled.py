@@ -1,16 +1,15 @@
-"""A scaled family as people look at it: made by a rule beside the published one, and the laws of a measured one."""
+"""A scaled family as people look at it: made by a rule, beside the published one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nas.arch import Architecture
 from nas.cost import Cost, cost
 from nas.difference import differences
-from nas.fit import Family
-from nas.metric import METRICS, si
+from nas.metric import si
 from nas.report.papers.facts import facts, number
 from nas.report.table import Cell, Column, Table, text, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
@@ -82,7 +81,7 @@ def published_family(base: str, origin: Architecture) -> tuple[Published, ...]:
 
 
 def implied_phis(member: Published, origin: Architecture, factors: Factors) -> dict[str, float | None]:
-    """The φ at which the rule has each published coefficient; None for a factor of 1.
+    """The φ at which the rule has each published coefficient; None where its factor is not above 1.
 
     "flops" is that of the network's counted FLOPs, over α·β²·γ². A family that followed the rule would have one φ.
     """
@@ -92,7 +91,19 @@ def implied_phis(member: Published, origin: Architecture, factors: Factors) -> d
         "resolution": (member.arch.resolution / origin.resolution, factors.gamma),
         "flops": (member.cost.flops / cost(origin).flops, factors.product),
     }
-    return {key: None if factor == 1 else implied_phi(ratio, factor) for key, (ratio, factor) in ratios.items()}
+    return {key: None if factor <= 1 else implied_phi(ratio, factor) for key, (ratio, factor) in ratios.items()}
+
+
+def cautions(factors: Factors) -> tuple[str, ...]:
+    """What is odd about the factors, in sentences: one of less than 1, or nothing that grows."""
+    named = dict(zip("αβγ", asdict(factors).values(), strict=True))
+    if set(named.values()) == {1}:
+        return ("α, β and γ are all 1: every φ builds the base, and none is implied.",)
+    return tuple(
+        f"{letter} {factor:g} is below 1: it scales down as φ rises, and no published coefficient implies a φ under it."
+        for letter, factor in named.items()
+        if factor < 1
+    )
 
 
 def family_table(family: Scaled) -> Table:
@@ -124,30 +135,13 @@ def implied_table(family: Scaled) -> Table:
     caption = (
         f"The φ that each published coefficient implies under ({factors.alpha:g}, {factors.beta:g}, {factors.gamma:g})"
     )
+    if min(*asdict(factors).values(), factors.product) <= 1:
+        caption += "; none (–) of a factor that is not above 1"
     rows = (
         (text(p.name), _plain(p.depth), _plain(p.width), _plain(p.arch.resolution), *_phis(family, p))
         for p in published_family(family.base, family.origin)
     )
     return Table("implied", caption, columns, tuple(rows))
-
-
-def laws_table(families: Sequence[Family]) -> Table:
-    """The power laws of measured families, one a row."""
-    columns = (
-        Column("response", "of"), Column("over", "over"), Column("exponent", "exponent", "number"),
-        Column("interval", "95 % interval"), Column("r2", "R²", "number"), Column("networks", "networks", "number"),
-    )  # fmt: skip
-    words = {"time": "train time per image", "error": "error (100 − top-1)"}
-    rows = tuple(
-        (
-            text(words[family.response]), text(METRICS[key].label), Cell(f"{law.exponent:+.3f}", law.exponent),
-            Cell(f"{law.low:+.3f} to {law.high:+.3f}", f"{law.low} {law.high}"), Cell(f"{law.r2:.3f}", law.r2),
-            text(law.points),
-        )
-        for family in families
-        for key, law in family.laws.items()
-    )  # fmt: skip
-    return Table("laws", "Power laws by least squares in log-log; intervals of Student's t", columns, rows)
 
 
 def tables_of(family: Scaled) -> list[Table]:
@@ -278,11 +272,3 @@ def staged_like(origin: Architecture, number_of: int, *, late: bool) -> Architec
         resolution=number(row["resolution"]) / 224,
         late=late,
     )
-
-
-def family_words(family: Family) -> str:
-    """How many networks were fitted, under what setting, and how many were left out."""
-    setting = ", ".join(f"{key} {value}" for key, value in family.setting.items() if value != "None")
-    what = "train time" if family.response == "time" else "error"
-    left = f"; {family.left_out} measured under another setting left out" if family.left_out else ""
-    return f"{what}: {len(family.values)} networks ({setting}){left}. The cost is that of each network as it was run."

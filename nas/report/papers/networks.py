@@ -105,9 +105,14 @@ def counted(value: int) -> Cell:
 def accuracy_columns(records: Zoo) -> tuple[Column, ...]:
     """One column for every file of the user's own records; its head says what they were trained on, if all on one."""
     return tuple(
-        Column(f"top1_pct_{device.name}", f"top-1 %, own: {device.name}{_kind(device)}", "number", noisy=True)
+        Column(accuracy_key(device), f"top-1 %, own: {device.name}{_kind(device)}", "number", noisy=True)
         for device in records.devices
     )
+
+
+def accuracy_key(device: Device) -> str:
+    """The key of the column of one file of the user's own records."""
+    return f"top1_pct_{device.name}"
 
 
 def accuracies(network: Network, records: Zoo) -> tuple[Cell, ...]:

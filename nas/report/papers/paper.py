@@ -65,6 +65,16 @@ class Paper:
     def figures(self) -> tuple[Figure, ...]:
         return tuple(one for section in self.sections for one in section.figures)
 
+    def shows(self, key: str) -> bool:
+        """Whether a column of this key has a value in any of its tables."""
+        tables = [table for section in self.sections for table in section.tables]
+        tables += [comparison.table() for comparison in self.comparisons]
+        return any(
+            column.key == key and any(row[place].raw is not None for row in table.rows)
+            for table in tables
+            for place, column in enumerate(table.columns)
+        )
+
     def judged(self) -> Iterator[tuple[Comparison, str, Quantity, Check, Judgement]]:
         """Every number of the paper that was judged."""
         for comparison in self.comparisons:
