@@ -156,7 +156,7 @@ def empty_band(off: Iterable[float], band: float, target: str) -> tuple[str, str
     nearest = min(off)
     enough = math.ceil(100 * nearest) / 100
     return (
-        f"no network within {100 * band:.0f} % of {target}: the nearest is {100 * nearest:.0f} % off",
+        f"no network within {100 * band:g} % of {target}: the nearest is {100 * nearest:.3g} % off",
         f"widen the band: --band {enough:g}" if enough < 1 else "name another --target, or a wider --tolerance",
     )
 

@@ -26,6 +26,7 @@ from nas.study.grid_space import GridSpace, parse_any_space
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
 from nas.study.storage import StudyError, open_storage, records, space_of
 from nas.training import proxy_resolution
+from nas.training.proxy import proxy
 from tests import workers
 from tests.conftest import make_recipe
 from tests.test_engine import Inline, networks, url
@@ -238,6 +239,17 @@ def test_the_command_measures_answers_and_goes_on(
     assert f"{space().size} of {space().size} done" in told
     for name in ("choice.html", "choice.md", "tables/choice-flops.csv", "tables/networks.tex", "report.html"):
         assert (tmp_path / "runs" / "tiny" / name).stat().st_size > 200
+    wider, _ = nas("--study", "tiny", "--band", "0.3", "--json")
+    assert {answer["band"] for answer in json.loads(wider)["choice"]["answers"]} == {0.3}
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nas.cli.grid_measure.print_answer", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        main(["grid", "--measure", "--device", "cpu", "--study", "tiny"])
+    assert stopped.value.code == 130
+    assert "all trials are done; the same command writes the answer: nas grid --measure" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -248,6 +260,9 @@ def test_the_command_measures_answers_and_goes_on(
         (("grid", "--recipe", "compound-grid", "--measure", "--step", "0"), "grid: step: expected"),
         (("grid", "--recipe", "compound-grid", "--measure", "--target", "90"), "no triple within"),
         (("grid", "--recipe", "compound-grid", "--dry-run"), "add --measure"),
+        (("grid", "--recipe", "compound-grid", "--band", "0.2"), "--band is for a grid that is measured"),
+        (("grid", "--recipe", "compound-grid", "--measure", "--band", "3"), "grid: band: expected less than 1"),
+        (("grid", "--recipe", "compound-grid", "--measure", "--dry-run", "--data", "nosuch"), "data set 'nosuch'"),
         (("grid", "--recipe", "compound-grid"), "--device is for a grid that is measured"),
         (("search", "--recipe", "compound-grid"), "nas grid --recipe compound-grid --measure"),
     ],
@@ -305,15 +320,39 @@ def test_without_an_answer_the_reason_is_said_and_no_older_answer_stays(
     assert "two seeds" in answer_document(search.study)["no_choice"]
 
 
-def test_without_a_recipe_every_network_is_timed_at_one_batch_and_trained_at_its_own_size(tmp_path: Path) -> None:
+def test_without_a_recipe_networks_are_trained_and_timed_as_they_are_at_one_batch(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'nas.db'}"
     given = {"base": TINY, "step": 0.2, "tolerance": 0.3, "constraint": "real"}
     wanted = Wanted(given, None, None, storage, "cpu", None, 1, None, 2_000_000, False)
     settled, where = settle_grid(wanted, "cpu")
     assert settled.timing.batch == settled.training.batch
     assert settled.repeats == 3
+    assert settled.timing.resolution_scale == 1
+    for arch in where.samples(99):
+        assert proxy(arch, settled.training, arch.classes) == arch
     sides = {arch.resolution: proxy_resolution(arch, settled.training) for arch in where.samples(99)}
     assert sides == {side: side for side in sides}  # the base has the 32 px of the recipe
+
+
+@pytest.mark.parametrize(("words", "noted"), [((), True), (("--band", "0.4"), False)])
+def test_the_plan_says_what_is_run_and_whether_any_network_can_be_compared(
+    words: tuple[str, ...],
+    noted: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """α = 2 alone is nominally near 2.7 ×; it and the paper's triple build networks of about 2 ×."""
+    monkeypatch.chdir(tmp_path)
+    command = ["grid", "--measure", "--base", TINY, "--target", "2.7", "--tolerance", "0.75", "--step", "1"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, "--device", "cpu", "--dry-run", *words])
+    assert stopped.value.code == 0
+    told = capsys.readouterr().err
+    assert "networks are trained and timed as they are, at 32 to 40 px" in told
+    assert "--recipe compound-grid" in told
+    assert ("no network within 10 % of 2.7 × the base's FLOPs" in told) == noted
+    assert "--band" in told or not noted
 
 
 def test_a_recipe_needs_a_space_or_a_grid() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nas.study.grid_space import GridSpace
 
 _REPEATS = 3  # of a study without a recipe: an answer needs the noise between seeds
+_AS_IT_IS = {"width": 1.0, "resolution_scale": 1.0}  # of its own channels, of its own pixels
 _SETTLED = ("baselines", "budget", "limits", "sampler", "trials")  # a grid measures its marked networks and all others
 
 
@@ -34,7 +35,7 @@ class Wanted:
     workers: int
     out: Path | None
     most: int
-    as_stored: bool  # nothing but the study's name is given
+    as_stored: bool  # nothing but the study's name is given, and a band
 
 
 def options_of(given: dict[str, Any], recipe: str | None) -> GridOptions:
@@ -54,10 +55,15 @@ def measure_grid(wanted: Wanted, dry_run: bool, json_output: bool) -> int:
     from nas.cli.search import command_line, run_plan
 
     device = pick_device(wanted.device)
-    recipe, space = _stored(wanted) or settle_grid(wanted, device)
+    stored = _stored(wanted)
+    recipe, space = stored or settle_grid(wanted, device)
     out = wanted.out or Path("runs") / recipe.name
     plan = Plan(recipe, space, wanted.storage, device, wanted.workers, out, command_line(wanted.storage))
     plan.check()
+    if not stored and not _has_grid(wanted):
+        console.say(f"note   {_as_they_are(space, device)}")
+    if alone := _nobody_compared(recipe, space):
+        console.say(f"note   {alone}")
     if dry_run:
         print_plan(plan, json_output)
         return 0
@@ -127,6 +133,8 @@ def print_answer(study: optuna.Study) -> None:
 
 def _stored(wanted: Wanted) -> tuple[Recipe, GridSpace] | None:
     """The stored study of that name, where nothing but its name is given."""
+    from nas.document import validate
+    from nas.recipe import GridOptions
     from nas.study.grid_space import GridSpace
     from nas.study.storage import open_storage, open_study, recipe_of, space_of, sqlite_path, study_names
 
@@ -139,8 +147,11 @@ def _stored(wanted: Wanted) -> tuple[Recipe, GridSpace] | None:
     if wanted.study not in study_names(storage):
         return None
     study = open_study(storage, wanted.study)
-    space = space_of(study)
-    return (recipe_of(study), space) if isinstance(space, GridSpace) else None
+    space, recipe = space_of(study), recipe_of(study)
+    if not isinstance(space, GridSpace) or recipe.grid is None:
+        return None
+    options = validate(GridOptions, {**recipe.grid.model_dump(mode="json"), **wanted.given}, "grid")
+    return recipe.model_copy(update={"grid": options}), space
 
 
 def settle_grid(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
@@ -181,16 +192,56 @@ def settle_grid(wanted: Wanted, device: str) -> tuple[Recipe, GridSpace]:
         "budget": None,
         "limits": [],
     }
-    training = recipe.training.model_dump(mode="json")
+    training, timing = recipe.training.model_dump(mode="json"), recipe.timing.model_dump(mode="json")
+    if not _has_grid(wanted):  # proxies are for what a recipe's author chose: they may hide what a factor does
+        training |= {**_AS_IT_IS, "pixels": 1}
+        timing["resolution_scale"] = 1.0
     if wanted.recipe is None:
         question = "Which (α, β, γ) is best at equal FLOPs, and which at equal measured step time?"
-        timing = {**recipe.timing.model_dump(mode="json"), "batch": recipe.training.batch}  # one for all networks
-        training["pixels"] = 1  # rounded to more, networks of unlike resolution would be trained as the same proxy
-        given |= {"repeats": _REPEATS, "question": question, "timing": timing}
+        timing["batch"] = recipe.training.batch  # one for all networks
+        given |= {"repeats": _REPEATS, "question": question}
     if wanted.data is not None:
         training["data"] = wanted.data
-    given["training"] = training
+    given |= {"training": training, "timing": timing}
     return settle(recipe, given, space), space
+
+
+def _has_grid(wanted: Wanted) -> bool:
+    """Whether there is a recipe that says how a grid is measured."""
+    from nas.recipe import load_recipe
+
+    return wanted.recipe is not None and load_recipe(wanted.recipe).grid is not None
+
+
+def _as_they_are(space: GridSpace, device: str) -> str:
+    """What is run where no recipe of a grid says otherwise."""
+    from nas.cost import cost
+    from nas.metric import si
+
+    archs = list(space.samples(space.size))
+    sides, flops = sorted(arch.resolution for arch in archs), sorted(cost(arch).flops for arch in archs)
+    small = "; on a CPU, nas grid --recipe compound-grid --measure is a small one" if device == "cpu" else ""
+    return (
+        f"the {space.size} networks are trained and timed as they are, at {sides[0]} to {sides[-1]} px and "
+        f"{si(flops[0])} to {si(flops[-1])} FLOPs an image{small}"
+    )
+
+
+def _nobody_compared(recipe: Recipe, space: GridSpace) -> str:
+    """That no network will lie at equal FLOPs, by those of what is trained; nothing where one does."""
+    from nas.choice import empty_band
+    from nas.cost import cost
+    from nas.training.proxy import proxy
+
+    options, training = recipe.grid, recipe.training
+    assert options is not None
+    archs = (space.base, *space.samples(space.size))
+    base, *others = (cost(proxy(arch, training, arch.classes)).flops for arch in archs)
+    off = [abs(flops / (options.target * base) - 1) for flops in others]
+    if min(off) <= options.band:
+        return ""
+    of_classes = f"{options.target:g} × the base's FLOPs, counted with {space.base.classes} classes"
+    return "; ".join(empty_band(off, options.band, of_classes))
 
 
 def _check(recipe: Recipe, reference: str) -> None:

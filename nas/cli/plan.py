@@ -51,12 +51,17 @@ class Plan:
         return open_study(storage, self.recipe.name) if self.recipe.name in study_names(storage) else None
 
     def check(self) -> None:
-        """Raises: NasError for an unknown baseline, a grid too large, or a study that was started otherwise."""
+        """Raises: NasError for an unknown baseline, a data set that is missing, a grid too large, or a study that was
+        started otherwise."""
         from nas.study.lifecycle import refuse_changes, resolve_baselines
         from nas.study.samplers import make_sampler
 
         resolve_baselines(self.recipe, self.space)
         make_sampler(self.recipe.sampler, self.space, 0)
+        if "top1_pct" in self.recipe.measured:  # said before the first trial, not by each of them
+            from nas.data import check_data
+
+            check_data(self.recipe.training.data)
         if (study := self.stored()) is not None:
             refuse_changes(study, self.recipe, self.space, self.device)
 

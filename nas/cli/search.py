@@ -138,7 +138,6 @@ def run_plan(plan: Plan, json_output: bool) -> int:
     baselines = resolve_baselines(plan.recipe, plan.space)
     logs = _make_folder(plan.out / "logs")
     with driver_lock(plan.storage):
-        _check_data(plan)
         storage = open_storage(plan.storage, create=True)
         facts = environment(plan.device)
         opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)
@@ -154,15 +153,13 @@ def run_plan(plan: Plan, json_output: bool) -> int:
             return 1
         finally:
             executor.close()
-        return _conclude(plan, search, stopped, received, json_output)
-
-
-def _check_data(plan: Plan) -> None:
-    """A missing data set is said before the first trial, not by each of them."""
-    if "top1_pct" in plan.recipe.measured:
-        from nas.data import check_data
-
-        check_data(plan.recipe.training.data)
+        try:
+            return _conclude(plan, search, stopped, received, json_output)
+        except KeyboardInterrupt:
+            left = f"{search.done} of {plan.recipe.trials} trials are done; to go on and write the report"
+            done = "all trials are done; the same command writes the answer"
+            console.say(f"{left if search.done < plan.recipe.trials else done}: {plan.again}")
+            return 130
 
 
 def _make_folder(path: Path) -> Path:
