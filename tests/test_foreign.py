@@ -23,6 +23,8 @@ from nas.recipe import Timing, Training
 from nas.record import read_records
 from nas.training import proxy_resolution
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 NETWORKS = """
 from torch import nn
 import torch
@@ -416,3 +418,43 @@ def test_a_foreign_baseline_that_would_have_to_be_narrowed_is_refused_before_the
     stderr = capsys.readouterr().err
     assert "theirs:net@32: cannot be trained at width 0.25" in stderr
     assert "set training.width: 1.0" in stderr
+
+
+def test_records_are_added_to_a_file_and_replaced_only_by_the_same_reading_anew(run_nas: Run, tmp_path: Path) -> None:
+    def names() -> list[str]:
+        return [record.baseline for record in read_records(tmp_path / "all.jsonl")]
+
+    first = run_nas("measure", "resnet-18", "mobilenetv2", "--what", "params,flops", "-o", "all.jsonl")
+    assert first.returncode == 0, first.stderr
+    second = run_nas("measure", "resnet-34", "mobilenetv2", "--what", "params,flops", "-o", "all.jsonl")
+    assert second.returncode == 0, second.stderr
+    assert "all.jsonl has 2 records" in second.stderr
+    assert names() == ["resnet-18", "resnet-34", "mobilenetv2"]
+    third = run_nas("measure", "resnet-18", "--what", "params", "-o", "all.jsonl")
+    assert third.returncode == 0, third.stderr
+    assert names() == ["resnet-18", "resnet-34", "mobilenetv2", "resnet-18"]  # the first has FLOPs, which this has not
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("resnet-18", "-o", "there.txt"), 2, "expected a name that ends in .csv or .jsonl"),
+        (("resnet-18", "-o", "spoilt.jsonl"), 2, "spoilt.jsonl:1"),
+        (("resnet-18", "--what", ""), 2, "nothing to measure"),
+        (("torchvision:resnet18@-5",), 2, "write torchvision:NAME, and @PIXELS"),
+        (("torchvision:",), 2, "write torchvision:NAME"),
+        (
+            ("r32 s8 m1k3s2c8n1 h8", "--batch", "1", "--what", "train", "--resolution-scale", "0.1"),
+            4,
+            "nothing asked for",
+        ),
+    ],
+)
+def test_what_cannot_be_measured_or_written_is_said(
+    run_nas: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    (tmp_path / "spoilt.jsonl").write_text("my notes\n")
+    done = run_nas("measure", *arguments)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert (tmp_path / "spoilt.jsonl").read_text() == "my notes\n"

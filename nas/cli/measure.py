@@ -36,7 +36,9 @@ def measure(  # noqa: PLR0913, PLR0917
     refs: Annotated[
         list[str] | None, typer.Argument(metavar="REF…", help=f"Networks: {NOTATION}; {FOREIGN}.", show_default=False)
     ] = None,
-    what: Annotated[str, typer.Option(help=f"Comma-separated: {', '.join(WHAT)}.", show_default=DEFAULT_WHAT)] = "",
+    what: Annotated[
+        str | None, typer.Option(help=f"Comma-separated: {', '.join(WHAT)}.", show_default=DEFAULT_WHAT)
+    ] = None,
     batch: Annotated[
         str, typer.Option(help="Images a step, or auto: on GPU the largest power of two that fits, on CPU by FLOPs.")
     ] = "auto",
@@ -66,7 +68,8 @@ def measure(  # noqa: PLR0913, PLR0917
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
     storage: Storage = DEFAULT_STORAGE,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write a CSV file, or records: FILE.jsonl.")
+        Path | None,
+        typer.Option("--output", "-o", help="Also write FILE.csv, or add records to FILE.jsonl."),
     ] = None,
     json_output: Json = False,
 ) -> None:
@@ -103,16 +106,16 @@ def measure(  # noqa: PLR0913, PLR0917
             raise NasError(
                 f"{option}: the zoo's sets say how it is measured", "leave it out, or name networks without --zoo"
             )
-        measure_zoo(refs or [], what, zoo_set, time_cap, time_cap_total, out, device, json_output)
+        measure_zoo(refs or [], what or "", zoo_set, time_cap, time_cap_total, out, device, json_output)
         return
     if not refs:
         raise NasError("measure what?", "give networks, such as efficientnet-b0 or torchvision:densenet169, or --zoo")
     if zoo_set or time_cap_total:
         raise NasError(f"{'--set' if zoo_set else '--time-cap-total'}: only the zoo has it", "add --zoo")
-    from nas.cli.readings import Row, check_output, show_readings, write_output
+    from nas.cli.readings import Row, records_in, show_readings, write_output
     from nas.cli.refs import resolve_network
 
-    asked = keys_of(what or DEFAULT_WHAT)
+    asked = keys_of(DEFAULT_WHAT if what is None else what)
     timing = validate(
         Timing,
         {
@@ -127,8 +130,9 @@ def measure(  # noqa: PLR0913, PLR0917
         "measure",
     )
     networks = [(ref, resolve_network(ref, storage)) for ref in refs]
-    if output is not None:
-        check_output(output)
+    earlier = [] if output is None else records_in(output)
+    if earlier:
+        console.say(f"{output} has {len(earlier)} records: they stay, but for those measured again")
     chosen = pick_device(device)
     rows: list[Row] = []
     try:
@@ -137,10 +141,15 @@ def measure(  # noqa: PLR0913, PLR0917
             started = datetime.now(UTC).isoformat(timespec="seconds")
             rows.append(Row(ref, arch, _readings(arch, asked, timing, chosen, seed), started))
             if output is not None:
-                write_output(output, rows, chosen, seed)
+                write_output(output, rows, earlier, (chosen, seed))
     finally:  # what was measured is kept and shown, whatever happens to the next
         if rows:
             show_readings(rows, asked, as_json=json_output)
+    lacking = [row.ref for row in rows if not row.readings]
+    for ref in lacking:
+        console.say(f"{ref}: nothing asked for could be measured here; the line above says why")
+    if len(lacking) == len(rows):
+        raise typer.Exit(4)
 
 
 def keys_of(what: str) -> list[str]:

@@ -15,7 +15,7 @@ from nas.errors import NasError
 if TYPE_CHECKING:
     from nas.arch import Architecture
     from nas.foreign import Foreign
-    from nas.record import Reading
+    from nas.record import Reading, Record
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,15 @@ class Row:
     started: str
 
 
-def check_output(path: Path) -> None:
-    """A file that cannot be written is said before anything is measured. Raises: NasError."""
+def records_in(path: Path) -> list[Record]:
+    """The records that lie in `path` already, none of a CSV file, which is written anew.
+
+    Raises: NasError, before anything is measured, where the file cannot be written or holds something else.
+    """
+    from nas.record import read_records
+
+    if path.suffix not in (".csv", ".jsonl"):
+        raise NasError(f"--output {path}: expected a name that ends in .csv or .jsonl", f"write {path.stem}.csv")
     existed = path.exists()
     try:
         path.open("a").close()
@@ -37,13 +44,21 @@ def check_output(path: Path) -> None:
         raise NasError(f"--output {path}: cannot be written: {error.strerror}", "name another file") from None
     if not existed:
         path.unlink()
+    return list(read_records(path)) if existed and path.suffix == ".jsonl" else []
 
 
-def write_output(path: Path, rows: Sequence[Row], device: str, seed: int) -> None:
-    """Write records where the name ends in .jsonl, else CSV. Raises: NasError where the file cannot be written."""
+def write_output(path: Path, rows: Sequence[Row], earlier: Sequence[Record], where: tuple[str, int]) -> None:
+    """Write CSV, or records behind the `earlier` ones; `where`: device and seed.
+
+    An earlier record goes where the same network has every reading of it anew, under the same conditions.
+    Raises: NasError where the file cannot be written.
+    """
+    from nas.record import write_records
+
     try:
         if path.suffix == ".jsonl":
-            _write_records(path, rows, device, seed)
+            new = _records(rows, *where)
+            write_records(path, [*(old for old in earlier if not any(_replaces(one, old) for one in new)), *new])
         else:
             path.write_text(_csv(rows), encoding="utf-8")
     except OSError as error:
@@ -110,12 +125,20 @@ def _csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _write_records(path: Path, rows: Sequence[Row], device: str, seed: int) -> None:
+def _replaces(new: Record, old: Record) -> bool:
+    """Whether `new` has every reading of `old`, the same network, under the same conditions."""
+    return new.arch == old.arch and all(
+        key in new.readings and dict(new.readings[key].conditions) == dict(reading.conditions)
+        for key, reading in old.readings.items()
+    )
+
+
+def _records(rows: Sequence[Row], device: str, seed: int) -> list[Record]:
     from nas.environment import environment
-    from nas.record import Record, write_records
+    from nas.record import Record
 
     where = environment(device)
-    records = [
+    return [
         Record(
             study="measure",
             trial=None,
@@ -131,4 +154,3 @@ def _write_records(path: Path, rows: Sequence[Row], device: str, seed: int) -> N
         )
         for row in rows
     ]
-    write_records(path, records)

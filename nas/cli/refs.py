@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
-from nas.foreign import Foreign, is_foreign, read
+from nas.foreign import LIBRARIES, Foreign, ForeignError, is_foreign, read
 from nas.space_file import baselines, load_architecture
 
 
@@ -38,6 +38,11 @@ def _is_foreign(reference: str) -> bool:
 
 
 def _architecture(reference: str) -> Architecture:
+    library = reference.partition(":")[0]
+    if library in LIBRARIES and ":" in reference:
+        raise ForeignError(
+            f"'{reference}' is not a foreign network", f"write {library}:NAME, and @PIXELS after it for another size"
+        )
     try:
         return load_architecture(reference)
     except NasError as error:

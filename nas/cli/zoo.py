@@ -48,7 +48,8 @@ def measure_zoo(  # noqa: PLR0913, PLR0917
         for done in run.measure():
             console.say(line(done))
     except KeyboardInterrupt:
-        console.say(f"stopped: what was measured is in {path}; the same command goes on")
+        kept = f"what was measured is in {path}; " if path.exists() else "nothing was measured yet; "
+        console.say(f"stopped: {kept}the same command goes on")
         raise
     if run.jobs:
         console.say(f"time is up: {len(run.jobs)} measurings left; the same command goes on")
