@@ -458,3 +458,18 @@ def test_what_cannot_be_measured_or_written_is_said(
     assert done.returncode == code, done.stderr
     assert says in done.stderr
     assert (tmp_path / "spoilt.jsonl").read_text() == "my notes\n"
+
+
+def test_a_network_that_fails_does_not_keep_the_next_from_being_measured(run_nas: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from torch import nn\n\n\nclass Broken(nn.Module):\n    def forward(self, x):\n"
+        "        if x.shape[-1] < 32:\n            raise RuntimeError('no')\n        return x.flatten(1)[:, :10]\n"
+    )
+    done = run_nas(
+        "measure", "broken:Broken@32", "resnet-18", "--what", "params,flops,infer", "--resolution-scale", "0.5",
+        "--batch", "2", "--time-cap", "0.2", "-o", "kept.csv",
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "broken:Broken@32 was not measured" in done.stderr
+    assert "resnet-18" in done.stdout
+    assert "resnet-18" in (tmp_path / "kept.csv").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from nas.errors import NasError, nearest
 
 if TYPE_CHECKING:
     from nas.arch import Architecture
+    from nas.cli.readings import Row
     from nas.foreign import Foreign
     from nas.recipe import Timing
     from nas.record import Reading
@@ -112,7 +114,7 @@ def measure(  # noqa: PLR0913, PLR0917
         raise NasError("measure what?", "give networks, such as efficientnet-b0 or torchvision:densenet169, or --zoo")
     if zoo_set or time_cap_total:
         raise NasError(f"{'--set' if zoo_set else '--time-cap-total'}: only the zoo has it", "add --zoo")
-    from nas.cli.readings import Row, records_in, show_readings, write_output
+    from nas.cli.readings import records_in, show_readings, write_output
     from nas.cli.refs import resolve_network
 
     asked = keys_of(DEFAULT_WHAT if what is None else what)
@@ -135,21 +137,46 @@ def measure(  # noqa: PLR0913, PLR0917
         console.say(f"{output} has {len(earlier)} records: they stay, but for those measured again")
     chosen = pick_device(device)
     rows: list[Row] = []
+
+    def keep(row: Row) -> None:
+        rows.append(row)
+        if output is not None:
+            write_output(output, rows, earlier, (chosen, seed))
+
     try:
-        for ref, arch in networks:
-            console.say(f"measuring {ref}")
-            started = datetime.now(UTC).isoformat(timespec="seconds")
-            rows.append(Row(ref, arch, _readings(arch, asked, timing, chosen, seed), started))
-            if output is not None:
-                write_output(output, rows, earlier, (chosen, seed))
+        failed = _measure_each(networks, lambda arch: _readings(arch, asked, timing, chosen, seed), keep)
     finally:  # what was measured is kept and shown, whatever happens to the next
         if rows:
             show_readings(rows, asked, as_json=json_output)
+    if failed is not None:
+        raise failed
     lacking = [row.ref for row in rows if not row.readings]
     for ref in lacking:
         console.say(f"{ref}: nothing asked for could be measured here; the line above says why")
     if len(lacking) == len(rows):
         raise typer.Exit(4)
+
+
+def _measure_each(
+    networks: Sequence[tuple[str, Architecture | Foreign]],
+    take: Callable[[Architecture | Foreign], dict[str, Reading]],
+    keep: Callable[[Row], None],
+) -> NasError | None:
+    """Take and keep the readings of every network; the first error, once the others were measured all the same."""
+    from nas.cli.readings import Row
+
+    failed = None
+    for ref, arch in networks:
+        console.say(f"measuring {ref}")
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            readings = take(arch)
+        except NasError as error:
+            console.say(f"{ref} was not measured: {error}")
+            failed = failed or error
+            continue
+        keep(Row(ref, arch, readings, started))
+    return failed
 
 
 def keys_of(what: str) -> list[str]:
