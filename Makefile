@@ -23,7 +23,7 @@ format: $(VENV)/.developed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Throughput of every shipped baseline, and a 40-trial search, on a GPU. Runs in any environment that can import torch.
+# The zoo (nas measure --zoo), and a 40-trial search, on a GPU. Runs in any environment that can import torch.
 gpu:
 	$(PYTHON) benchmarks/gpu.py
 
