@@ -152,7 +152,7 @@ def _make(name: str, records: list[Path], zoo: Path | None) -> Paper:
         if not path.is_file():
             raise NasError(
                 f"--records {path}: no such file",
-                "accuracies are in data/records.jsonl of a study's report; nas search --space NAME, then nas report STUDY",
+                "a study's report has them in data/records.jsonl: nas search --space NAME, then nas report STUDY",
             )
     if zoo is not None and not zoo.is_dir():
         raise NasError(f"--zoo {zoo}: no such folder", "make it: nas measure --zoo --out DIR")
