@@ -21,6 +21,7 @@ from nas.pareto import (
 from nas.recipe import Recipe
 from nas.record import Record, State
 from nas.report.noise import Separation, noise_floor, separations, spreads
+from nas.report.reward import rewards
 
 STATES: tuple[State, ...] = ("complete", "infeasible", "failed", "running")
 
@@ -188,12 +189,8 @@ def _distinct(records: Iterable[Record]) -> list[Record]:
 def _result(record: Record, objectives: Sequence[Objective], floor: Mapping[str, float]) -> Result:
     values = {key: value for key, value in record.values.items() if math.isfinite(value)}
     noise = spreads(record, floor)
-    for objective in objectives:
-        reward = None if objective.is_metric else objective.value(values)
-        if reward is not None and math.isfinite(reward):
-            # first order: relative spreads add in quadrature, each times its exponent
-            terms = [power * noise.get(key, 0.0) / abs(values[key] or 1.0) for key, _, power in objective.factors]
-            values[objective.key], noise[objective.key] = reward, abs(reward) * math.hypot(*terms)
+    for key, (reward, spread) in rewards(values, noise, objectives).items():
+        values[key], noise[key] = reward, spread
     return Result(record, values, noise)
 
 

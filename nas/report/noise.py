@@ -55,13 +55,17 @@ def spreads(record: Record, floor: Mapping[str, float]) -> dict[str, float]:
 
     Computed metrics have none: they are exact.
     """
-    known: dict[str, float] = {}
-    for key, reading in record.readings.items():
-        own = [] if reading.spread is None else [abs(reading.spread)]
-        least = [floor[key] * _unit(key, reading.value)] if key in floor else []
-        if own or least:
-            known[key] = max(own + least)
-    return known
+    return half_widths(
+        record.values,
+        {key: abs(reading.spread) for key, reading in record.readings.items() if reading.spread is not None},
+        floor,
+    )
+
+
+def half_widths(values: Mapping[str, float], own: Mapping[str, float], floor: Mapping[str, float]) -> dict[str, float]:
+    """The noise of these values: each one's own spread where it has one, and at least the floor."""
+    least = {key: share * _unit(key, values[key]) for key, share in floor.items() if key in values}
+    return {key: max(own.get(key, 0.0), least.get(key, 0.0)) for key in values if key in own or key in least}
 
 
 def separations(records: Iterable[Record]) -> tuple[Separation, ...]:
