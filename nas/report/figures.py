@@ -55,39 +55,6 @@ def panels(analysis: Analysis) -> list[Drawing]:
     return [_panel(analysis, x, y) for x, y in pairs(analysis)]
 
 
-def history(analysis: Analysis) -> Drawing | None:
-    """The hypervolume over the trials; None where no network has every objective."""
-    past = analysis.history
-    if not past.share:
-        return None
-    corner = ", ".join(f"{axis(key).label} {axis(key).format(value)}" for key, value in past.reference.items())
-    best = ", ".join(f"{axis(key).label} {axis(key).format(value)}" for key, value in past.ideal.items())
-    count = list(range(1, len(past.share) + 1))
-    line = go.Scatter(
-        x=count,
-        y=[round(share, 6) for share in past.share],
-        mode="lines",
-        line={"shape": "hv", "width": 2},
-        text=[
-            f"<b>{escape(name)}</b><br>hypervolume {share:.4f}"
-            for name, share in zip(past.names, past.share, strict=True)
-        ],
-        hovertemplate="%{text}<extra></extra>",
-        meta={"role": "front"},
-    )
-    figure = _figure([line], _axis("trials finished"), _axis("hypervolume", zero=True))
-    caption = (
-        f"The share of the box between the reference point ({corner}: the worst seen, and a tenth of the range beyond) "
-        f"and the ideal ({best}: the best seen of each) that the networks found so far dominate. Readings as measured."
-    )
-    return Drawing("history", "Hypervolume over the trials", caption, figure)
-
-
-def importances(importance: Mapping[str, Mapping[str, float]], most: int = 12) -> list[Drawing]:
-    """For every metric the cells of the space that explain most of its variation."""
-    return [_importance(number, key, cells, most) for number, (key, cells) in enumerate(importance.items()) if cells]
-
-
 def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
     known = (*analysis.results, *analysis.outside)
     shown = [result for result in known if x in result.values and y in result.values]
@@ -106,7 +73,7 @@ def _panel(analysis: Analysis, x: str, y: str) -> Drawing:
     if ring:
         traces.append(_baselines(analysis, ring, x, y))
     axes = _metric_axis(axis(x), shown, x), _metric_axis(axis(y), shown, y)
-    figure = _figure(traces, *axes)
+    figure = framed(traces, *axes)
     figure.update_layout(annotations=_names(shown, {x: axes[0], y: axes[1]}))
     caption = words.plural(len(shown), "network")
     caption += f", {len(over)} of them over a limit" if over else ""
@@ -221,7 +188,7 @@ def _metric_axis(metric: Metric, shown: Sequence[Result], key: str) -> dict[str,
     log = metric.style in ("count", "rate") and min(values) > 0 and max(values) >= _LOG_FROM * min(values)
     shown_unit = f" ({metric.unit})" if metric.unit and "/s" not in metric.unit else ""
     arrow = "→ better" if metric.goal == "maximize" else "← better"
-    settings = _axis(f"{escape(metric.label)}{shown_unit}  {arrow}")
+    settings = plain_axis(f"{escape(metric.label)}{shown_unit}  {arrow}")
     if metric.style in ("count", "rate"):
         settings["tickformat"] = "~s"
     if min(values) == max(values):  # or plotly spreads rounding errors over the whole axis
@@ -244,7 +211,8 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low / 1.5 <= tick <= high * 1.5]
 
 
-def _axis(title: str, zero: bool = False) -> dict[str, Any]:
+def plain_axis(title: str, zero: bool = False) -> dict[str, Any]:
+    """A linear axis with so few ticks that their labels do not meet; `title` is plotly's markup."""
     return {
         "title": {"text": title, "standoff": 8, "font": {"size": 13}},
         "tickangle": 0,
@@ -255,7 +223,8 @@ def _axis(title: str, zero: bool = False) -> dict[str, Any]:
     }
 
 
-def _figure(traces: Sequence[Any], x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
+def framed(traces: Sequence[Any], x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
+    """The traces between two axes, without colours: those are the style sheet's."""
     figure = go.Figure(data=list(traces))
     figure.update_layout(
         template=go.layout.Template(),
@@ -268,25 +237,3 @@ def _figure(traces: Sequence[Any], x: dict[str, Any], y: dict[str, Any]) -> go.F
         autosize=True,
     )
     return figure
-
-
-def _importance(number: int, key: str, cells: Mapping[str, float], most: int) -> Drawing:
-    ranked = sorted(cells.items(), key=lambda cell: (-cell[1], cell[0]))
-    top = ranked[:most][::-1]  # plotly draws the first bar at the bottom
-    bars = go.Bar(
-        x=[share for _, share in top],
-        y=[escape(cell) for cell, _ in top],
-        orientation="h",
-        text=[f"{share:.2f}" for _, share in top],
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
-        meta={"role": "bar"},
-    )
-    label = axis(key).label
-    figure = _figure([bars], _axis("importance", zero=True), {"automargin": True, "type": "category"})
-    figure.update_layout(xaxis={"range": [0, 1.15 * max(share for _, share in top) or 1]}, bargap=0.35)
-    caption = f"The share of the variation of {label} among the trials that each cell of the space explains"
-    caption += f"; the first {most} of {len(ranked)}." if len(ranked) > most else "."
-    caption += " The shares always sum to one: of values drawn at random, one cell of 28 still gets about .15."
-    return Drawing(f"importance-{number}", f"What moves {label}", caption, figure)

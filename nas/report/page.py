@@ -17,7 +17,8 @@ from nas.arch import ArchitectureError, parse
 from nas.foreign import is_foreign
 from nas.report import tables, words
 from nas.report.analysis import Analysis, Result, axis
-from nas.report.figures import Drawing, history, importances, pairs, panels
+from nas.report.figures import Drawing, pairs, panels
+from nas.report.progress import drawings as progress
 from nas.report.study import StudyReport
 from nas.report.table import copy_button, to_html
 
@@ -41,7 +42,7 @@ _LEGEND = {  # role of a trace: (what it means, its mark in a box of 22 × 16)
 
 def render(study: StudyReport, analysis: Analysis) -> str:
     """The whole page. The same study gives the same bytes."""
-    drawings = [*panels(analysis), *filter(None, [history(analysis)]), *importances(study.importance)]
+    drawings = [*panels(analysis), *progress(study, analysis)]
     sections = [
         ("findings", "What was found", _findings(study, analysis)),
         ("fronts", "Pareto fronts", _fronts(analysis, drawings)),
