@@ -14,7 +14,7 @@ from nas.pareto import standing
 from nas.record import Reading, Record, read_records
 from nas.report import StudyReport, analyse, write_report
 from nas.report.analysis import Analysis
-from nas.report.figures import hover, log_ticks, pairs, panels
+from nas.report.figures import hover, log_ticks
 from nas.report.tables import failures_table, front_table, metrics_table, show_command, trials_table
 from nas.report.words import findings
 from nas.space_file import load_architecture
@@ -123,9 +123,6 @@ def test_networks_over_a_limit_are_on_no_front_and_cover_nothing() -> None:
     assert analysis.history.share[-1] == analysis.history.share[-2] > 0
     assert analysis.history.names[-1] == "#2: over a limit"
     assert "3 measured (1 over a limit)" in findings(analysis)[0]
-    (panel,) = panels(analysis)
-    assert [trace.meta["role"] for trace in panel.figure.data] == ["line", "infeasible", "front"]
-    assert "3 networks, 1 of them over a limit" in panel.caption
 
 
 def test_a_baseline_over_a_limit_is_called_that_and_compared() -> None:
@@ -135,8 +132,6 @@ def test_a_baseline_over_a_limit_is_called_that_and_compared() -> None:
     assert "Baseline b (#0) is over a limit (FLOPs ≤ 1.5 G by 33 %): 1 network beats it" in said
     assert "lacks" not in said
     assert [row[0].text for row in front_table(analysis).rows] == ["front", "front", "over a limit"]
-    (panel,) = panels(analysis)
-    assert {"baseline", "infeasible"} <= {trace.meta["role"] for trace in panel.figure.data}
     assert "over a limit (FLOPs ≤ 1.5 G by 33 %)" in hover(analysis, analysis.results[0])
 
 
@@ -192,12 +187,8 @@ def test_readings_of_two_devices_are_warned_of() -> None:
     assert "more than one device" not in " ".join(findings(analysed(here, here)))
 
 
-def test_a_single_network_has_room_around_it_and_nothing_to_compare() -> None:
-    analysis = analysed(record(0, 60, 2e9, 0.5, baseline="b"))
-    assert analysis.comparisons == ()
-    (panel,) = panels(analysis)
-    assert panel.figure.layout.xaxis.range == (1.8e9, 2.2e9)
-    assert panel.caption.startswith("1 network;")
+def test_a_single_network_has_nothing_to_compare_with() -> None:
+    assert analysed(record(0, 60, 2e9, 0.5, baseline="b")).comparisons == ()
 
 
 def test_the_analysis_agrees_with_pareto_on_a_whole_study() -> None:
@@ -217,25 +208,6 @@ def test_a_reward_is_an_objective_like_any_other() -> None:
     reward = first.values["top1_pct"] * (first.values["flops"] / 1e9) ** -0.07
     assert first.values[analysis.objectives[0][0]] == pytest.approx(reward)
     assert first.spreads[analysis.objectives[0][0]] == pytest.approx(0.8 * reward / first.values["top1_pct"])
-    assert pairs(analysis)[-1] == (analysis.objectives[0][0], "top1_pct")
-
-
-@pytest.mark.parametrize(
-    ("objectives", "expected"),
-    [
-        (("top1_pct", "flops"), ["flops", "train_images_per_s", "params"]),
-        (("top1_pct", "latency_ms"), ["flops", "train_images_per_s", "params"]),  # latency was never measured
-        (("top1_pct", "activations"), ["flops", "train_images_per_s", "params", "activations"]),
-    ],
-)
-def test_panels_are_drawn_where_there_is_something_to_draw(objectives: tuple[str, ...], expected: list[str]) -> None:
-    assert pairs(analyse(records(20), recipe(objectives=objectives))) == [(key, "top1_pct") for key in expected]
-
-
-def test_without_accuracy_the_first_objective_is_drawn() -> None:
-    bare = [record(n, None, 1e9 + n) for n in range(3)]
-    bare = [dataclasses.replace(r, readings={**r.readings, "params": Reading(1e6 - r.trial)}) for r in bare]  # type: ignore[operator]
-    assert pairs(analyse(bare, recipe(objectives=("flops", "params")))) == [("params", "flops")]
 
 
 @pytest.mark.parametrize(("low", "high"), [(1e6, 9e6), (2.57e9, 18e9), (70, 347), (1, 1e6), (3, 9.1), (0.2, 0.7)])

@@ -18,7 +18,7 @@ from importlib.resources import files
 print(nas.__file__)
 print(nas.load_space("efficientnetv2").size, nas.load_architecture("efficientnetv2-xl").id)
 print(nas.recipe.load_recipe("default-cpu").trials, nas.resources.names("search_spaces"))
-print(len(files("nas.report").joinpath("page.html").read_text()))
+print(len(files("nas.explorer").joinpath("static", "page.html").read_text()))
 """
 
 

@@ -1,9 +1,8 @@
-"""The answer of a measured grid as files: a page with figures, Markdown, tables."""
+"""The answer of a measured grid as files: Markdown, figures, tables. The page of its study shows the same."""
 
 from __future__ import annotations
 
 import math
-from html import escape
 from pathlib import Path
 
 from nas.choice import Answer, Choice
@@ -11,10 +10,11 @@ from nas.measured_grid import BASE_MARK, PAPER_MARK, Measured
 from nas.report.choice import QUESTIONS, sentences
 from nas.report.choice_tables import candidates_table, networks_table
 from nas.report.papers.figure import Axis, Figure, Series
-from nas.report.table import markdown, to_html, to_markdown
+from nas.report.table import markdown, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
 
-_PAGE = "choice.html"
+_ANSWER = "choice.md"
+_PAGE = "choice.html"  # of earlier versions
 _SCALE = {"flops": 1e-6, "step": 1e3}  # of a cost, in the unit of its axis
 METHOD = """\
 Candidates at a cost are the networks within the band around it. Inside the band costs still differ, so accuracies are
@@ -28,15 +28,19 @@ many readings the luckiest stands too high."""
 
 
 def write_choice(choice: Choice, name: str, out: Path) -> Path:
-    """Write choice.html, choice.md and the tables into `out` in place of older ones; return the page. The same choice
-    gives the same bytes.
+    """Write choice.md, its figures and the tables into `out` in place of older ones; return the path of the first. The
+    same choice gives the same bytes.
 
     Raises: ReportError where `out` cannot be written.
     """
+    from nas.report.papers.static import to_svg  # matplotlib takes half a second to load
+
     tables = [*(candidates_table(choice, answer) for answer in choice.answers), networks_table(choice)]
     documents = {f"tables/{table.name}.{kind}": write(table) for table in tables for kind, write in WRITERS.items()}
-    documents["choice.md"] = f"# Which triple is best: {markdown(name)}\n\n{as_markdown(choice)}"
-    documents[_PAGE] = _page(choice, name)
+    shown = [figure(choice, answer) for answer in choice.answers]
+    documents |= {f"figures/{one.name}.svg": to_svg(one) for one in shown}
+    drawn = [f"![{markdown(one.title)}](figures/{one.name}.svg)\n\n{markdown(one.caption)}\n\n" for one in shown]
+    documents[_ANSWER] = f"# Which triple is best: {markdown(name)}\n\n{''.join(drawn)}{as_markdown(choice)}"
     try:
         remove_choice(out)
         for file, content in documents.items():
@@ -44,12 +48,13 @@ def write_choice(choice: Choice, name: str, out: Path) -> Path:
     except OSError as error:
         reason = f"{out}: the choice cannot be written: {error.strerror or error}"
         raise ReportError(reason, "name another folder with --out") from None
-    return out / _PAGE
+    return out / _ANSWER
 
 
 def remove_choice(out: Path) -> None:
     """Remove what an earlier answer left in `out`, so that none stands there that the records no longer give."""
-    for old in (out / _PAGE, out / "choice.md", *out.glob("tables/choice-*"), *out.glob("tables/networks.*")):
+    made = ("tables/choice-*", "tables/networks.*", "figures/choice-*")
+    for old in (out / _PAGE, out / _ANSWER, *(path for pattern in made for path in out.glob(pattern))):
         old.unlink(missing_ok=True)
 
 
@@ -104,30 +109,3 @@ def _line(answer: Answer) -> Series:
 def _cost(answer: Answer, one: Measured) -> float | None:
     cost = one.flops if answer.question == "flops" else one.timed.step_s if one.timed else None
     return cost and _SCALE[answer.question] * cost
-
-
-def _page(choice: Choice, name: str) -> str:
-    from nas.report.page import fill, plots  # plotly is loaded only when a page is drawn
-    from nas.report.papers.interactive import draw
-
-    drawings = [draw(figure(choice, answer)) for answer in choice.answers]
-    findings = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in sentences(choice))
-    method = escape(METHOD.replace("*", ""))
-    sections = [
-        ("findings", "What was found", f'<div class="card"><ul class="findings">\n{findings}\n</ul></div>'),
-        ("costs", "Accuracy over cost", f'<div class="grid">{plots(drawings)}</div>'),
-        *(
-            (f"table-{answer.question}", QUESTIONS[answer.question], to_html(candidates_table(choice, answer), True))
-            for answer in choice.answers
-        ),
-        ("networks", "Every network", to_html(networks_table(choice), sortable=True)),
-        ("method", "How the answer is found", f"<p>{method}</p>"),
-    ]
-    return fill(
-        title=f"{name}: which triple is best – nas",
-        kind="measured grid",
-        name=name,
-        question="Which (α, β, γ) is best at equal FLOPs, and which at equal measured step time?",
-        sections=sections,
-        drawings=drawings,
-    )

@@ -191,7 +191,8 @@ def document(grid: Grid) -> dict[str, object]:
 
 
 def _page(grid: Grid, name: str, table: Table) -> str:
-    from nas.report.page import fill, plots  # plotly is loaded only when a page is drawn
+    from nas.explorer.shell import fill
+    from nas.report.figures import documents, plots  # plotly is loaded only when a page is drawn
     from nas.report.papers.interactive import draw
 
     drawing = draw(cost_figure(grid))
@@ -208,7 +209,7 @@ def _page(grid: Grid, name: str, table: Table) -> str:
             ("members", "The networks", to_html(table, sortable=True)),
             ("base", "The base", base),
         ],
-        drawings=[drawing],
+        figures=documents([drawing]),
     )
 
 

@@ -1,107 +1,63 @@
-"""The page: one self-contained HTML file. Everything that comes from a record is escaped on its way in."""
+"""The page of a study: the explorer over its trials, and sections that say in words what was found."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 import yaml
-from plotly.offline import get_plotlyjs
 
-from nas.arch import ArchitectureError, parse
-from nas.foreign import is_foreign
+from nas.explorer.shell import Section, fill
 from nas.report import tables, words
-from nas.report.analysis import Analysis, Result, axis
-from nas.report.figures import Drawing, pairs, panels
-from nas.report.progress import drawings as progress
+from nas.report.analysis import Analysis, axis
+from nas.report.explore import head, page_document, study_document
+from nas.report.figures import documents, plots
+from nas.report.progress import drawings
+from nas.report.published import NOTE, published
+from nas.report.row import row
 from nas.report.study import StudyReport
-from nas.report.table import copy_button, to_html
-
-_LEGEND = {  # role of a trace: (what it means, its mark in a box of 22 × 16)
-    "front": ("on the front", '<path class="fill-front" d="M11 2l6 6-6 6-6-6z"/>'),
-    "tied": (
-        "on the front, but tied: within noise of being dominated",
-        '<path class="line-front" stroke-width="1.6" d="M11 3l5 5-5 5-5-5z"/>',
-    ),
-    "dominated": ("dominated", '<circle class="fill-dominated" cx="11" cy="8" r="4"/>'),
-    "unranked": (
-        "lacks a value of an objective",
-        '<circle class="line-dominated" stroke-width="1.6" cx="11" cy="8" r="4"/>',
-    ),
-    "infeasible": ("over a limit", '<path class="line-infeasible" stroke-width="1.8" d="M7 4l8 8m0-8l-8 8"/>'),
-    "baseline": ("baseline", '<path class="line-ink" stroke-width="1.8" d="M5 2h12v12h-12z"/>'),
-    "line": ("front of the two metrics shown", '<path class="line-front" stroke-width="1.6" d="M1 13h8v-8h12"/>'),
-    "noise": ("noise", '<path class="line-front" d="M11 1v14M8 1h6M8 15h6"/>'),
-}
+from nas.report.table import to_html
 
 
 def render(study: StudyReport, analysis: Analysis) -> str:
     """The whole page. The same study gives the same bytes."""
-    drawings = [*panels(analysis), *progress(study, analysis)]
-    sections = [
-        ("findings", "What was found", _findings(study, analysis)),
-        ("fronts", "Pareto fronts", _fronts(analysis, drawings)),
-        ("table", "The front as a table", _front(analysis)),
-        ("networks", "The networks of the front", _networks(analysis)),
-        ("search", "How the search went", _search(study, analysis, drawings)),
-        ("failures", "Trials without a result", _failures(analysis)),
-        ("metrics", "What the numbers mean", to_html(tables.metrics_table(analysis))),
-        ("provenance", "Provenance", _provenance(study)),
-    ]
-    silent = set() if analysis.records else {"fronts", "table", "failures"}
-    shown = [(name, title, body) for name, title, body in sections if body and name not in silent]
     return fill(
         title=f"{study.recipe.name} – nas report",
         kind="study report",
         name=study.recipe.name,
         question=study.recipe.question,
-        sections=shown,
-        drawings=drawings,
+        sections=sections(study, analysis),
+        figures=figures(study, analysis),
+        explorer=explorer(study, analysis),
     )
 
 
-def fill(  # noqa: PLR0913
-    *,
-    title: str,
-    kind: str,
-    name: str,
-    question: str,
-    sections: Sequence[tuple[str, str, str]],
-    drawings: Iterable[Drawing],
-    style: str = "",
-) -> str:
-    """The page of these sections: (anchor, heading as text, body as HTML). `style` follows the common style sheet."""
-    return Template(_resource("page.html")).substitute(
-        title=escape(title),
-        kind=escape(kind),
-        study=escape(name),
-        question=f'<p class="question">{escape(question)}</p>' if question else "",
-        style=_resource("page.css") + style,
-        script=_resource("page.js"),
-        plotly=get_plotlyjs(),
-        navigation=" ".join(f'<a href="#{anchor}">{escape(heading)}</a>' for anchor, heading, _ in sections),
-        sections="\n".join(
-            f'<section id="{anchor}" aria-labelledby="{anchor}-title">'
-            f'<h2 id="{anchor}-title">{escape(heading)}</h2>\n{body}\n</section>'
-            for anchor, heading, body in sections
-        ),
-        figures=_embedded({drawing.name: json.loads(drawing.figure.to_json()) for drawing in drawings}),
-    )
+def explorer(study: StudyReport, analysis: Analysis) -> dict[str, Any]:
+    """The page document of the study and of those shown beside it."""
+    shown = [(study, analysis.records), *((other, other.records) for other in study.beside)]
+    made = []
+    for key, (one, records) in enumerate(shown):
+        about = head(one.recipe, str(key), one.source, one.option)
+        made.append(study_document(about, [row(record, about.objectives) for record in records], whole=True))
+    return page_document(made, published(), note=NOTE)
 
 
-@cache
-def _resource(name: str) -> str:
-    return files("nas.report").joinpath(name).read_text(encoding="utf-8").rstrip("\n")
+def sections(study: StudyReport, analysis: Analysis) -> list[Section]:
+    """What stands below the explorer: findings, how the search went, failures, meanings, provenance."""
+    parts = [
+        Section("findings", "What was found", _findings(study, analysis)),
+        Section("search", "How the search went", _search(study, analysis)),
+        Section("failures", "Trials without a result", _failures(analysis) if analysis.records else ""),
+        Section("metrics", "What the numbers mean", to_html(tables.metrics_table(analysis))),
+        Section("provenance", "Provenance", _provenance(study)),
+    ]
+    return [part for part in parts if part.html]
 
 
-def _embedded(document: Any) -> str:
-    """JSON that no HTML parser mistakes for markup."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
+def figures(study: StudyReport, analysis: Analysis) -> Mapping[str, Any]:
+    """The figures of those sections as plotly's JSON, by the id of their place."""
+    return documents(drawings(study, analysis))
 
 
 def _findings(study: StudyReport, analysis: Analysis) -> str:
@@ -123,81 +79,8 @@ def _findings(study: StudyReport, analysis: Analysis) -> str:
     return f'<div class="tiles">{shown}</div>\n<div class="card"><ul class="findings">\n{items}\n</ul></div>'
 
 
-def _fronts(analysis: Analysis, drawings: Sequence[Drawing]) -> str:
-    shown = [drawing for drawing in drawings if drawing.name.startswith("panel-")]
-    if not shown:
-        return '<p class="empty">No network has two metrics to draw against each other.</p>'
-    traces = [trace for drawing in shown for trace in drawing.figure.data]
-    roles = {trace.meta["role"] for trace in traces}
-    roles |= {"noise"} if any(trace.error_y.array or trace.error_x.array for trace in traces) else set()
-    items = "".join(
-        f'<li><svg viewBox="0 0 22 16" aria-hidden="true">{mark}</svg>{escape(meaning)}</li>'
-        for role, (meaning, mark) in _LEGEND.items()
-        if role in roles
-    )
-    note = (
-        '<p class="caption">Point at a mark to read its network; click one on the front to open it below.'
-        f" {escape(_undrawn(analysis))}</p>"
-    )
-    return f'<ul class="legend">{items}</ul>\n<div class="grid">{plots(shown)}</div>\n{note}'
-
-
-def _undrawn(analysis: Analysis) -> str:
-    drawn = sum(
-        any(x in result.values and y in result.values for x, y in pairs(analysis)) for result in analysis.outside
-    )
-    counts = {**analysis.counts, "infeasible": analysis.counts["infeasible"] - drawn}
-    parts = [f"{counts[state]} {state}" for state in ("infeasible", "failed", "running") if counts[state] > 0]
-    return f"Not drawn, for want of readings: {', '.join(parts)}." if parts else ""
-
-
-def plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
-    """Cards in which the page's script draws."""
-    return "\n".join(
-        f'<div class="card"><h3>{escape(drawing.title)}</h3>'
-        f'<div id="{escape(drawing.name)}" class="{kind}" role="img" aria-label="{escape(drawing.title)}"></div>'
-        f'<p class="caption">{escape(drawing.caption)}</p></div>'
-        for drawing in drawings
-    )
-
-
-def _front(analysis: Analysis) -> str:
-    table = tables.front_table(analysis)
-    if not table.rows:
-        return '<p class="empty">There is no front yet.</p>'
-    note = '<p class="caption">Arrows point to the better side; ± is the noise. A click on a head sorts.</p>'
-    return to_html(table, sortable=True) + note
-
-
-def _networks(analysis: Analysis) -> str:
-    return "\n".join(_network(analysis, result) for result in analysis.front)
-
-
-def _network(analysis: Analysis, result: Result) -> str:
-    record = result.record
-    readings = "".join(
-        f'<span class="reading">{escape(axis(key).label)} '
-        f"{escape(tables.reading_text(axis(key), result.values[key], result.spreads.get(key)))}</span>"
-        for key in analysis.measured
-        if key in result.values
-    )
-    command = tables.show_command(record)
-    try:
-        foreign = "<p>A foreign network: what is inside is not known here.</p>"
-        stages = foreign if is_foreign(record.arch) else to_html(tables.stage_table(parse(record.arch)))
-    except ArchitectureError as error:
-        stages = f"<p>{escape(str(error))}</p>"
-    return (
-        f'<details id="{escape(tables.anchor(result))}"><summary><b>{escape(result.name)}</b>'
-        f'<span class="tag {result.status}">{result.status}</span>{readings}</summary>\n'
-        f'<p class="notation"><code>{escape(record.arch)}</code> {copy_button(record.arch)}</p>\n'
-        f'<p class="notation"><code>{escape(command)}</code> {copy_button(command)}</p>\n'
-        f"<div>{stages}</div></details>"
-    )
-
-
-def _search(study: StudyReport, analysis: Analysis, drawings: Sequence[Drawing]) -> str:
-    shown = [drawing for drawing in drawings if not drawing.name.startswith("panel-")]
+def _search(study: StudyReport, analysis: Analysis) -> str:
+    shown = drawings(study, analysis)
     if not shown:
         return ""
     there = sum(bool(result.record.settings) for result in analysis.results)

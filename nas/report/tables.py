@@ -41,15 +41,9 @@ def show_command(record: Record) -> str:
     return f"nas {verb} {shlex.quote(reference or record.arch)}"
 
 
-def anchor(result: Result) -> str:
-    """Where the page tells of this network."""
-    return f"network-{result.record.trial}" if result.record.trial is not None else f"network-{result.record.id}"
-
-
 def front_table(analysis: Analysis) -> Table:
     """The front, the tied ones marked, and every baseline wherever it stands."""
     shown = [*analysis.front, *(result for result in analysis.baselines if result not in analysis.front)]
-    members = set(map(id, analysis.front))
     columns = (
         Column("status", "status"),
         Column("trial", "network", "number"),
@@ -61,7 +55,7 @@ def front_table(analysis: Analysis) -> Table:
     rows = tuple(
         (
             Cell(result.stands, result.stands, mark=result.status or "none"),
-            Cell(result.name, result.record.trial, link=anchor(result) if id(result) in members else ""),
+            Cell(result.name, result.record.trial),
             *(_reading_cell(result, key) for key in analysis.measured),
             text(result.record.baseline),
             text(result.record.arch),

@@ -6,8 +6,9 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from nas.explorer.shell import fill
 from nas.report import tables
-from nas.report.page import fill, plots
+from nas.report.figures import documents, plots
 from nas.report.papers import words
 from nas.report.papers.audit.finding import Finding
 from nas.report.papers.comparison import Comparison
@@ -30,7 +31,7 @@ def render(paper: Paper) -> str:
         name=paper.title,
         question=paper.citation,
         sections=sections,
-        drawings=[draw(figure) for figure in paper.figures],
+        figures=documents(map(draw, paper.figures)),
         style=_style(),
     )
 
