@@ -33,6 +33,7 @@ def test_every_figure_is_drawn_and_the_tally_is_the_papers(
     opened = visit(page, scheme=scheme)
     for figure in paper.figures:
         marks = opened.locator(f"#plot-{figure.name} .scatterlayer .trace")
+        marks.first.wait_for(state="attached")
         assert marks.count() == len(figure.series), figure.name
     tiles = opened.locator("#verdicts .tile")
     shown = {tiles.nth(place).locator("span").inner_text(): int(tiles.nth(place).locator("b").inner_text())

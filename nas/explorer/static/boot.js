@@ -36,7 +36,7 @@ export async function bootPage(explorer) {
   startTables();
   try {
     await loadPlotly();
-    startFigures();
+    startFigures(!explorer);
     if (explorer) await explorer();
   } catch (error) {
     tellTrouble(error);

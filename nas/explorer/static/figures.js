@@ -100,13 +100,27 @@ export function drawFigures(figures) {
   }
 }
 
-/** Draws the figures that lie in the page, and all of them again when the colours change. */
-export function startFigures() {
+const whenIdle = globalThis.requestIdleCallback ?? ((task) => setTimeout(task, 50)); // Safari
+const isDrawn = (name) => document.getElementById(name)?.classList.contains("js-plotly-plot");
+
+// the rest of a page that has nothing else to do, one figure at a time
+function drawWhenIdle() {
+  whenIdle(() => {
+    const name = [...shownFigures.keys()].find((one) => document.getElementById(one) && !isDrawn(one));
+    if (name === undefined) return;
+    drawFigure(name, shownFigures.get(name));
+    drawWhenIdle();
+  });
+}
+
+/** Draws the figures that lie in the page, and again when the colours change; `all`: those far below as well. */
+export function startFigures(all) {
   const node = document.getElementById("figures");
   if (node) drawFigures(JSON.parse(node.textContent));
+  if (all) drawWhenIdle();
   onThemeChange(() => {
     for (const [name, figure] of shownFigures) {
-      if (document.getElementById(name)?.classList.contains("js-plotly-plot")) drawFigure(name, figure);
+      if (isDrawn(name)) drawFigure(name, figure);
     }
   });
   addEventListener("beforeprint", () => {
