@@ -1,30 +1,24 @@
 // A network as it flows, drawn from top to bottom: a row a stage, a cell a layer, and where its cost goes.
 // Left the side of the map, as its root (it narrows at a stride of 2); then the layers, as tall as the root of their channels,
 // with a halo as tall as the root of the channels inside the block; right the shares of the whole.
-import { columnsOf, countText, operatorText, stageSentence, summarySentence } from "./drawingwords.js";
+import { svgElement } from "./dom.js";
+import { siText } from "./format.js";
+import { costColumns, operatorText, stageSentence, summarySentence } from "./drawingwords.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-const ROW = 48, TOP = 42, FOOT = 6, CELLS = 27, WIDEST_CELL = 11;
+const ROW_HEIGHT = 48, DRAWING_TOP = 42, DRAWING_FOOT = 6, TALLEST_CELL = 27, WIDEST_CELL = 11;
 const DEPTHWISE = new Set(["mbconv", "separable"]);
 
-export function svgNode(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-function svgText(x, y, text, kind = "", anchor = "start") {
-  return svgNode("text", { x, y, class: `d-text ${kind}`, "text-anchor": anchor }, text);
+function drawnText(x, y, text, kind = "", anchor = "start") {
+  return svgElement("text", { x, y, class: `d-text ${kind}`, "text-anchor": anchor }, text);
 }
 
 // What two drawings must have in common to be compared by eye: {channels, size, share}.
 export function drawingScale(...drawings) {
   const scale = { channels: 1, size: 1, share: 0.01 };
   for (const rows of drawings.filter(Boolean)) {
-    const columns = columnsOf(rows);
+    const columns = costColumns(rows);
     for (const row of rows) {
-      scale.channels = Math.max(scale.channels, widestOf(row, rows));
+      scale.channels = Math.max(scale.channels, widestInside(row, rows));
       scale.size = Math.max(scale.size, row.size);
       for (const column of columns) scale.share = Math.max(scale.share, column.share(row));
     }
@@ -33,42 +27,42 @@ export function drawingScale(...drawings) {
 }
 
 // Channels inside the block: of the input in inverted blocks, of the output in residual ones.
-function innerOf(row, rows) {
+function innerChannels(row, rows) {
   const place = rows.indexOf(row);
   const residual = row.op === "basic" || row.op === "bottleneck";
   const from = residual || row.layers > 1 || place < 1 ? row.channels : rows[place - 1].channels;
   return (row.expand || 1) * from;
 }
 
-const widestOf = (row, rows) => Math.max(row.channels, innerOf(row, rows));
+const widestInside = (row, rows) => Math.max(row.channels, innerChannels(row, rows));
 
 // An SVG element; `differs`: names of stages to be tinted; `align`: names of rows, so that two drawings stand in line.
 export function drawNetwork(rows, { width = 360, scale = drawingScale(rows), differs, align, id = "d", name = "" } = {}) {
-  const layout = layoutOf(rows, width);
+  const layout = drawingLayout(rows, width);
   const order = align ?? rows.map((row) => row.name);
-  const height = TOP + order.length * ROW + FOOT;
-  const drawing = svgNode("svg", {
+  const height = DRAWING_TOP + order.length * ROW_HEIGHT + DRAWING_FOOT;
+  const drawing = svgElement("svg", {
     class: "drawing", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-labelledby": `${id}-t ${id}-s`,
   });
   drawing.append(
-    svgNode("title", { id: `${id}-t` }, name ? `The network ${name}` : "The network"),
-    svgNode("desc", { id: `${id}-s` }, summarySentence(rows)),
-    hatching(id),
-    ...headings(rows, layout),
+    svgElement("title", { id: `${id}-t` }, name ? `The network ${name}` : "The network"),
+    svgElement("desc", { id: `${id}-s` }, summarySentence(rows)),
+    hatchPattern(id),
+    ...drawingHeadings(rows, layout),
   );
   order.forEach((stage, place) => {
     const row = rows.find((one) => one.name === stage);
-    const y = TOP + place * ROW;
+    const y = DRAWING_TOP + place * ROW_HEIGHT;
     if (differs?.has(stage)) {
-      drawing.append(svgNode("rect", { class: "d-differs", x: 0, y, width, height: ROW, rx: 5 }));
+      drawing.append(svgElement("rect", { class: "d-differs", x: 0, y, width, height: ROW_HEIGHT, rx: 5 }));
     }
-    drawing.append(row ? drawRow(row, rows, y, layout, scale, id) : absentRow(stage, y, layout));
+    drawing.append(row ? drawStageRow(row, rows, y, layout, scale, id) : drawAbsentRow(stage, y, layout));
   });
   return drawing;
 }
 
-function layoutOf(rows, width) {
-  const columns = columnsOf(rows);
+function drawingLayout(rows, width) {
+  const columns = costColumns(rows);
   const narrow = width < 430;
   const gap = narrow ? 6 : 14;
   const each = Math.max(41, Math.min(96, (width * 0.42) / columns.length - gap));
@@ -78,77 +72,77 @@ function layoutOf(rows, width) {
   return { width, columns, each, gap, map, left, bars, cells: bars - left - gap };
 }
 
-function hatching(id) {
-  const lines = (y) => svgNode("path", { class: "d-hatch", d: "M-1,5 L5,-1 M1,7 L7,1 M-1,1 L1,-1" });
-  return svgNode("defs", {}, svgNode("pattern", {
+function hatchPattern(id) {
+  const lines = (y) => svgElement("path", { class: "d-hatch", d: "M-1,5 L5,-1 M1,7 L7,1 M-1,1 L1,-1" });
+  return svgElement("defs", {}, svgElement("pattern", {
     id: `${id}-hatch`, width: 4, height: 4, patternUnits: "userSpaceOnUse",
-  }, svgNode("rect", { class: "d-ground", width: 4, height: 4 }), lines()));
+  }, svgElement("rect", { class: "d-ground", width: 4, height: 4 }), lines()));
 }
 
-function headings(rows, layout) {
+function drawingHeadings(rows, layout) {
   const nodes = [
-    svgText(0, 13, "map", "d-muted"), svgText(0, 29, "px", "d-muted"),
-    svgText(layout.left, 13, "operator", "d-muted"), svgText(layout.left, 29, "channels × layers", "d-muted"),
+    drawnText(0, 13, "map", "d-muted"), drawnText(0, 29, "px", "d-muted"),
+    drawnText(layout.left, 13, "operator", "d-muted"), drawnText(layout.left, 29, "channels × layers", "d-muted"),
   ];
   layout.columns.forEach((column, place) => {
-    const x = barsAt(layout, place);
-    nodes.push(svgText(x, 13, layout.each < 60 ? column.short : column.label, "d-muted"));
-    nodes.push(svgText(x, 29, countText(column.total), "d-strong"));
+    const x = shareColumnAt(layout, place);
+    nodes.push(drawnText(x, 13, layout.each < 60 ? column.short : column.label, "d-muted"));
+    nodes.push(drawnText(x, 29, siText(column.total), "d-strong"));
   });
-  nodes.push(svgNode("line", { class: "d-rule", x1: 0, x2: layout.width, y1: TOP - 4.5, y2: TOP - 4.5 }));
+  nodes.push(svgElement("line", { class: "d-rule", x1: 0, x2: layout.width, y1: DRAWING_TOP - 4.5, y2: DRAWING_TOP - 4.5 }));
   return nodes;
 }
 
-const barsAt = (layout, place) => layout.bars + place * (layout.each + layout.gap);
+const shareColumnAt = (layout, place) => layout.bars + place * (layout.each + layout.gap);
 
-function drawRow(row, rows, y, layout, scale, id) {
+function drawStageRow(row, rows, y, layout, scale, id) {
   const place = rows.indexOf(row);
   const out = rows[place + 1]?.size ?? row.size;
-  const group = svgNode("g", { class: "d-row", "data-stage": row.name });
-  group.append(svgNode("title", {}, stageSentence(row, rows)));
-  group.append(svgNode("rect", { class: "d-touch", x: 0, y, width: layout.width, height: ROW }));
+  const group = svgElement("g", { class: "d-row", "data-stage": row.name });
+  group.append(svgElement("title", {}, stageSentence(row, rows)));
+  group.append(svgElement("rect", { class: "d-touch", x: 0, y, width: layout.width, height: ROW_HEIGHT }));
   if (place === 0 || row.size !== rows[place - 1].size) {
-    group.append(svgText(0, y + 14, String(row.size), "d-number"));
+    group.append(drawnText(0, y + 14, String(row.size), "d-number"));
   }
-  group.append(funnel(row.size, out, y, scale.size, layout.map));
+  group.append(mapFunnel(row.size, out, y, scale.size, layout.map));
   const number = /^\d+$/.test(row.name) ? row.name : "";
-  if (number) group.append(svgText(layout.left, y + 14, number, "d-muted d-number"));
+  if (number) group.append(drawnText(layout.left, y + 14, number, "d-muted d-number"));
   const indent = number ? 12 + 6 * (number.length - 1) : 0;
   const operator = operatorText(row);
   const fits = operator.length * 6.3 + indent <= layout.cells;
-  group.append(svgText(layout.left + indent, y + 14, fits ? operator : operator.replace("SE 0.", "SE ."), "d-operator"));
-  group.append(...cellsOf(row, rows, y, layout, scale, id), ...shares(row, y, layout, scale));
+  group.append(drawnText(layout.left + indent, y + 14, fits ? operator : operator.replace("SE 0.", "SE ."), "d-operator"));
+  group.append(...layerCells(row, rows, y, layout, scale, id), ...shareBars(row, y, layout, scale));
   return group;
 }
 
-function absentRow(stage, y, layout) {
-  return svgNode("g", { class: "d-row" }, svgText(layout.left, y + 14, `${stage}  –`, "d-muted"));
+function drawAbsentRow(stage, y, layout) {
+  return svgElement("g", { class: "d-row" }, drawnText(layout.left, y + 14, `${stage}  –`, "d-muted"));
 }
 
 // The map as a band that narrows where the stride is 2.
-function funnel(size, out, y, largest, map) {
+function mapFunnel(size, out, y, largest, map) {
   const middle = map.from + map.wide / 2;
   const half = (side) => Math.max(1.5, (map.wide / 2) * Math.sqrt(side / largest));
   const [a, b] = [half(size), half(out)];
-  const bend = y + (a === b ? ROW : 20);
-  return svgNode("path", {
+  const bend = y + (a === b ? ROW_HEIGHT : 20);
+  return svgElement("path", {
     class: "d-map",
-    d: `M${middle - a},${y} L${middle + a},${y} L${middle + b},${bend} L${middle + b},${y + ROW} ` +
-       `L${middle - b},${y + ROW} L${middle - b},${bend} Z`,
+    d: `M${middle - a},${y} L${middle + a},${y} L${middle + b},${bend} L${middle + b},${y + ROW_HEIGHT} ` +
+       `L${middle - b},${y + ROW_HEIGHT} L${middle - b},${bend} Z`,
   });
 }
 
-function cellsOf(row, rows, y, layout, scale, id) {
+function layerCells(row, rows, y, layout, scale, id) {
   const said = row.layers > 1 ? `${row.channels.toLocaleString("en-US")} × ${row.layers}` : row.channels.toLocaleString("en-US");
   const room = layout.cells - said.length * 6.6 - 8;
   const pitch = Math.min(WIDEST_CELL + 2, room / row.layers);
   const gap = pitch > 6 ? 2 : pitch >= 3 ? 1 : pitch >= 1.7 ? 0.6 : 0;
-  const tall = (channels) => Math.max(2, CELLS * Math.sqrt(channels / scale.channels));
-  const inner = tall(innerOf(row, rows)), core = tall(row.channels);
-  const middle = y + 18 + CELLS / 2;
+  const tall = (channels) => Math.max(2, TALLEST_CELL * Math.sqrt(channels / scale.channels));
+  const inner = tall(innerChannels(row, rows)), core = tall(row.channels);
+  const middle = y + 18 + TALLEST_CELL / 2;
   const nodes = [];
-  const kind = kindOf(row.op);
-  const box = (className, x, height, wide, more = {}) => svgNode("rect", {
+  const kind = cellKind(row.op);
+  const box = (className, x, height, wide, more = {}) => svgElement("rect", {
     class: className, x, y: middle - height / 2, width: wide, height, rx: Math.min(1.5, wide / 4, height / 4), ...more,
   });
   const count = gap ? row.layers : 1;
@@ -160,22 +154,22 @@ function cellsOf(row, rows, y, layout, scale, id) {
     if (row.op !== "separable") nodes.push(box(`d-core ${kind}`, x, core, wide));
   }
   const end = layout.left + (count - 1) * pitch + wide;
-  nodes.push(svgText(end + 7, middle + 4, said, "d-number d-muted"));
+  nodes.push(drawnText(end + 7, middle + 4, said, "d-number d-muted"));
   return nodes;
 }
 
-const kindOf = (op) => (op === "mbconv" || op === "separable" ? "d-depthwise" : op === "fused_mbconv" ? "d-fused" : "d-conv");
+const cellKind = (op) => (op === "mbconv" || op === "separable" ? "d-depthwise" : op === "fused_mbconv" ? "d-fused" : "d-conv");
 
-function shares(row, y, layout, scale) {
+function shareBars(row, y, layout, scale) {
   return layout.columns.flatMap((column, place) => {
-    const share = column.share(row), x = barsAt(layout, place);
+    const share = column.share(row), x = shareColumnAt(layout, place);
     const long = Math.max(share > 0 ? 1 : 0, layout.each * (share / scale.share));
     const text = share >= 0.995 ? "100 %" : share >= 0.095 ? `${Math.round(100 * share)} %` :
       share >= 0.0005 ? `${(100 * share).toFixed(1)} %` : "0 %";
     return [
-      svgText(x, y + 14, text, "d-number"),
-      svgNode("rect", { class: "d-track", x, y: y + 22, width: layout.each, height: 6, rx: 2 }),
-      svgNode("rect", { class: "d-bar", x, y: y + 22, width: long, height: 6, rx: Math.min(2, long / 2) }),
+      drawnText(x, y + 14, text, "d-number"),
+      svgElement("rect", { class: "d-track", x, y: y + 22, width: layout.each, height: 6, rx: 2 }),
+      svgElement("rect", { class: "d-bar", x, y: y + 22, width: long, height: 6, rx: Math.min(2, long / 2) }),
     ];
   });
 }
