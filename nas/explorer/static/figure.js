@@ -1,0 +1,61 @@
+// The plot as a plotly figure for a file: light, on white, the networks as traces, what is marked and named with it.
+
+import { axisTitle } from "./axes.js";
+import { formatValue } from "./format.js";
+import { LAYERS, MANY, SIGNS, baselinesAmong, cividis, colourScale } from "./marks.js";
+import { lineTraces } from "./plot.js";
+import { plainForPlotly } from "./dom.js";
+
+const LIGHT = { dominated: "#858d95", front: "#d55e00", infeasible: "#882255", ink: "#1c2126", grid: "#e8ebee", link: "#0b5cad", a: "#0072b2", b: "#332288" };
+
+/** {data, layout} of what the plot shows now. */
+export function exportFigure(app) {
+  const { frame, ticks, scene } = app.plot, lines = lineTraces(app);
+  for (const line of lines) if (line.line) line.line.color = LIGHT.front;
+  const marked = [["a", "square-open"], ["b", "circle-open"], ["selected", "circle-open"]].flatMap(([key, symbol]) => {
+    const g = app.find(app.view.get()[key]);
+    return g === null ? [] : [marks(app, [g], { symbol, colour: LIGHT[key] ?? LIGHT.ink, size: 20, name: key === "selected" ? "" : key.toUpperCase() })];
+  });
+  const data = [
+    ...LAYERS.filter((status) => scene.layers.get(status).length).map((status) => layerTrace(app, scene, status)), ...lines,
+    marks(app, baselinesAmong(app, scene.rows), { symbol: "square-open", colour: LIGHT.ink, size: 15, named: true }),
+    marks(app, scene.published, { symbol: "triangle-up-open", colour: LIGHT.link, size: 11, named: true }), ...marked,
+  ].filter((trace) => trace.x.length);
+  const settings = (i) => ({
+    type: frame.axes[i].log ? "log" : "linear", range: frame.ranges[i], tickmode: "array", ...ticks[i], title: { text: axisTitle(frame.axes[i].metric) },
+    gridcolor: LIGHT.grid, linecolor: LIGHT.grid, mirror: true, zeroline: false, automargin: true, tickangle: 0,
+  });
+  return { data, layout: {
+    width: 960, height: 600, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", showlegend: false, font: { family: "system-ui, sans-serif", size: 14, color: LIGHT.ink },
+    margin: { l: 20, r: 20, t: 60, b: 20 }, title: { text: exportTitle(app), font: { size: 16 }, x: 0.02, xanchor: "left" }, xaxis: settings(0), yaxis: settings(1),
+  } };
+}
+
+function exportTitle(app) {
+  const { store } = app, names = store.studies.filter((study) => !app.view.get().hidden.includes(study.key)).map((study) => study.label);
+  const filters = Object.entries(app.view.get().filters).map(([key, [low, high]]) => {
+    const metric = store.metric(key), end = (value, sign) => (value === null ? "" : ` ${sign} ${formatValue(metric, value)}`);
+    return metric.label + end(low, "≥") + end(high, "≤");
+  });
+  const count = filters.length ? ` (${store.derived.shown.length} of ${store.derived.total} networks: ${filters.join(", ")})` : ` (${store.derived.total} networks)`;
+  return plainForPlotly(names.join(" and ") + count);
+}
+
+function layerTrace(app, { layers, shade }, status) {
+  const sign = SIGNS[status], rows = layers.get(status), noisy = sign.colour === "front" && rows.length <= MANY && app.view.get().show.spread;
+  const trace = marks(app, rows, { symbol: sign.symbol, colour: LIGHT[sign.colour], size: 2 * sign.size, spread: noisy });
+  trace.marker.opacity = sign.opacity;
+  if (colourScale(app) && sign.shape !== "cross") trace.marker.color = rows.map((g) => (shade(g) < 0 ? LIGHT.dominated : cividis(shade(g) / 63)));
+  return trace;
+}
+
+function marks(app, rows, { symbol, colour, size, named = false, name = "", spread = false }) {
+  const { store, plot } = app, [x, y] = plot.frame.axes.map((axis) => rows.map((g) => store.value(g, axis.key)));
+  const [dx, dy] = plot.frame.axes.map((axis) => rows.map((g) => store.spread(g, axis.key)));
+  const bars = (array) => (spread && array.some(Boolean) ? { type: "data", array, thickness: 1, width: 3, color: colour } : undefined);
+  const text = name ? [name] : named && app.view.get().show.names ? rows.map((g) => plainForPlotly(store.baseline(g) || store.name(g))) : undefined;
+  return {
+    type: "scatter", mode: text ? "markers+text" : "markers", x, y, text, textposition: "top center", textfont: { size: 12 }, hoverinfo: "skip",
+    marker: { symbol, size, color: colour, line: { width: symbol.endsWith("open") ? 1.6 : 0, color: colour } }, error_x: bars(dx), error_y: bars(dy),
+  };
+}

@@ -1,0 +1,124 @@
+// New trials as they are told: server-sent events, polling where those do not come through. What comes replaces nothing the
+// reader chose: zoom, selection, filters, focus and scroll stay.
+
+import { element, setText } from "./dom.js";
+import { getJson } from "./data.js";
+
+const POLL = 2000, RETRY = 1000, AGAIN = 20000; // ms
+
+/** Keeps the page in step with the server. */
+export function mountLive(app) {
+  const word = element("span", { className: "x-live-word" }), dot = element("i", { className: "x-dot", "aria-hidden": "true" });
+  const pause = element("button", { type: "button", className: "x-button", "aria-pressed": "false", onclick: () => app.view.set({ paused: !app.view.get().paused }) }, "pause");
+  app.status.replaceChildren(dot, word, pause);
+  const feed = { app, word, dot, pause, queue: [], failures: 0, connected: true, polling: false, changed: Date.now(), events: null, timer: 0 };
+  app.on(({ keys }) => {
+    if (!keys.has("paused")) return;
+    const { paused } = app.view.get();
+    pause.setAttribute("aria-pressed", String(paused));
+    setText(pause, paused ? "resume" : "pause");
+    if (!paused) takeQueue(feed);
+    showStatus(feed);
+  });
+  connect(feed);
+  setInterval(() => showStatus(feed), 1000);
+  showStatus(feed);
+  return feed;
+}
+
+function latest(feed) {
+  return feed.queue.at(-1)?.version ?? feed.app.store.version;
+}
+
+function connect(feed) {
+  clearTimeout(feed.timer);
+  feed.events?.close();
+  const events = new EventSource(`api/events?since=${encodeURIComponent(latest(feed))}`);
+  feed.events = events;
+  events.onopen = () => reached(feed, false);
+  events.addEventListener("patch", (message) => {
+    reached(feed, false);
+    receive(feed, JSON.parse(message.data));
+  });
+  events.onerror = () => {
+    events.close();
+    if (feed.events !== events) return;
+    feed.failures++;
+    feed.connected = feed.polling;
+    showStatus(feed);
+    if (feed.failures < 2) feed.timer = setTimeout(() => connect(feed), RETRY);
+    else poll(feed, Date.now());
+  };
+}
+
+function reached(feed, polling) {
+  Object.assign(feed, { connected: true, polling, failures: polling ? feed.failures : 0 });
+  showStatus(feed);
+}
+
+async function poll(feed, since) {
+  try {
+    const patch = await getJson(`api/changes?since=${encodeURIComponent(latest(feed))}`);
+    reached(feed, true);
+    await receive(feed, patch);
+  } catch {
+    feed.connected = false;
+    showStatus(feed);
+  }
+  const again = feed.connected && Date.now() - since > AGAIN;
+  feed.timer = setTimeout(() => (again ? connect(feed) : poll(feed, feed.connected ? since : Date.now() - AGAIN)), POLL);
+}
+
+async function receive(feed, patch) {
+  if (feed.app.view.get().paused) {
+    feed.queue.push(patch);
+    showStatus(feed);
+    return;
+  }
+  await take(feed, patch);
+}
+
+async function takeQueue(feed) {
+  const waiting = feed.queue.splice(0);
+  for (const patch of waiting) await take(feed, patch);
+}
+
+async function take(feed, patch) {
+  const { app } = feed;
+  if (patch.reload) {
+    try {
+      app.store.load(await getJson("api/studies"));
+    } catch {
+      feed.failures++;
+      return; // the next poll or reconnection says reload again: the version is still the old one
+    }
+    app.source.forget();
+  } else {
+    if (!patch.studies?.length) {
+      app.store.version = patch.version ?? app.store.version;
+      return;
+    }
+    app.store.apply(patch);
+  }
+  feed.changed = Date.now();
+  app.changed();
+  showStatus(feed);
+}
+
+/** "live · changed 2 s ago", "paused · 3 new", "connection lost, retrying". */
+function showStatus(feed) {
+  const { app, queue } = feed, { paused } = app.view.get(), age = ageText(Date.now() - feed.changed);
+  const fresh = queue.reduce((sum, patch) => sum + (patch.studies ?? []).reduce((n, part) => n + (part.at?.length ?? 0), 0), 0);
+  const state = !feed.connected ? "lost" : paused ? "paused" : "live";
+  const words = { lost: "connection lost, retrying", paused: `paused${fresh ? ` · ${fresh} new` : ""}`, live: `live · changed ${age} ago` };
+  setText(feed.word, feed.connected && feed.polling && !paused ? `${words.live} · polling` : words[state]);
+  if (feed.dot.dataset.state === state) return;
+  if (feed.dot.dataset.state && (state === "lost" || feed.dot.dataset.state === "lost")) app.announce(state === "lost" ? "Connection lost." : "Connected again.");
+  feed.dot.dataset.state = state;
+}
+
+function ageText(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 90) return `${seconds} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}

@@ -1,0 +1,109 @@
+// The explorer's beginning: data, store, view, then the parts of the page, the plot first.
+
+import { setText } from "./dom.js";
+import { openSource, publishedDrawing } from "./data.js";
+import { Store } from "./store.js";
+import { Derived } from "./derived.js";
+import { View } from "./view.js";
+import { mountPlot } from "./plot.js";
+import { mountHover } from "./hover.js";
+import { spokenName } from "./tip.js";
+import { mountBar } from "./bar.js";
+import { mountFilters } from "./filters.js";
+import { mountHead } from "./head.js";
+import { mountLive } from "./live.js";
+import { mountLiveReport } from "./livereport.js";
+import { exportFigure } from "./figure.js";
+
+const byId = (id) => document.getElementById(id);
+
+/** Starts the page; what it shows hangs on the app it returns. */
+export async function start() {
+  const { page, source } = await openedSource();
+  const app = createApp(page, source), trouble = app.view.restore();
+  app.store.derived.invalidate({ data: true, keys: new Set() });
+  mountHead(byId("x-head"), app);
+  mountPlot(byId("x-plot"), app);
+  mountHover(byId("x-plot"), app);
+  mountBar(byId("x-bar"), app);
+  mountFilters(byId("x-filters"), app);
+  addEventListener("hashchange", () => {
+    const ignored = app.view.restore();
+    if (ignored) app.announce(ignored);
+  });
+  if (trouble) app.announce(trouble);
+  await nextFrame();
+  mountPanels(app);
+  if (source.mode === "live") {
+    mountLive(app);
+    mountLiveReport(byId("x-report"), app);
+  }
+  return app;
+}
+
+/** The parts below and beside the plot, which can wait for the first picture. */
+function mountPanels(app) {
+  for (const [mount, id] of []) mount(byId(id), app);
+}
+
+const nextFrame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+
+async function openedSource() {
+  for (;;) {
+    try {
+      return await openSource();
+    } catch (error) {
+      if (byId("explorer-data")) throw error;
+      setText(byId("x-head"), `The server does not answer (${error.message}); trying again.`);
+      await new Promise((done) => setTimeout(done, 2000));
+    }
+  }
+}
+
+/** The app: data, view and what all parts share. Listeners are called once a frame at most. */
+export function createApp(page, source) {
+  const store = new Store(page), listeners = [], pending = { data: false, keys: new Set(), frame: 0 };
+  const flush = () => {
+    const change = { data: pending.data, keys: pending.keys };
+    Object.assign(pending, { data: false, keys: new Set(), frame: 0 });
+    for (const listener of listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        console.error(error); // one part that fails must not keep the others from being drawn
+      }
+    }
+  };
+  const notify = ({ data = false, keys = [] }) => {
+    store.derived.invalidate({ data, keys: new Set(keys) });
+    pending.data ||= data;
+    for (const key of keys) pending.keys.add(key);
+    pending.frame ||= requestAnimationFrame(flush);
+  };
+  const view = new View(store, notify), app = { store, view, source };
+  store.derived = new Derived(store, view);
+  return Object.assign(app, {
+    on: (listener) => listeners.push(listener),
+    announce: (text) => setText(byId("x-live"), text),
+    find: (ref) => store.find(ref),
+    ref: (g) => store.ref(g),
+    hover: () => {},
+    clearFilters: () => {},
+    select: (g) => select(app, g),
+    pin: (letter, g) => pin(app, letter, g),
+    changed: () => { view.refresh(); notify({ data: true }); },
+    figure: () => exportFigure(app),
+    drawing: async (g) => (g < 0 ? publishedDrawing(store.published[-1 - g]) : source.drawing(store.study(g).key, store.row(g))),
+    settings: (study) => source.settings(typeof study === "object" ? study.key : study),
+  });
+}
+
+function select(app, g) {
+  app.view.set({ selected: app.ref(g) });
+  app.announce(`${spokenName(app, g)}. Selected.`);
+}
+
+function pin(app, letter, g) {
+  app.view.set({ [letter]: app.ref(g) });
+  app.announce(`${app.store.name(g)} is ${letter.toUpperCase()}.`);
+}
