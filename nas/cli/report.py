@@ -13,8 +13,6 @@ from nas.cli.options import DEFAULT_STORAGE, Json, Storage
 from nas.errors import NasError, nearest
 
 if TYPE_CHECKING:
-    import optuna
-
     from nas.report.papers import Paper
 
 PAPER_NAMES = ("efficientnet", "efficientnetv2", "mobilenet")
@@ -25,7 +23,10 @@ def report(  # noqa: PLR0913, PLR0917
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(metavar="PAPER|STUDY", help=f"{', '.join(PAPER_NAMES)}; or a study (see: nas studies list)."),
+        typer.Argument(
+            metavar="PAPER|STUDY|FILE",
+            help=f"{', '.join(PAPER_NAMES)}; a study (see: nas studies list); or records (*.jsonl, a report's folder).",
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder to write; otherwise runs/STUDY, reports/PAPER.")] = None,
     storage: Storage = DEFAULT_STORAGE,
@@ -44,6 +45,10 @@ def report(  # noqa: PLR0913, PLR0917
     check: Annotated[
         bool, typer.Option("--check", help="Of a paper: write nothing; exit 5 if the folder is not what it would be.")
     ] = False,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="STUDY|FILE", help="Of a study: another one on the same page. Repeat."),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Write the report of a study (front, tables, page), or regenerate a paper: its tables and figures with a verdict
@@ -56,12 +61,19 @@ def report(  # noqa: PLR0913, PLR0917
 
       nas report first --out first-report
 
+      nas report first --with second --with runs/third/data/records.jsonl --out compared
+
       nas report efficientnet --out reports/efficientnet
 
       nas report efficientnetv2 --storage sqlite:///nas.db --out report
     """
     asked = context.get_parameter_source("storage")
     if name in PAPER_NAMES and (asked is None or asked.name != "COMMANDLINE"):
+        if beside:
+            raise NasError(
+                f"--with is for the report of a study; '{name}' is a paper",
+                f"the study of that name: nas report {name} --storage {DEFAULT_STORAGE}",
+            )
         _report_paper(name, out or Path("reports") / name, _formats(formats), records or [], zoo, check, json_output)
         return
     of_papers = {"--check": check, "--records": records, "--zoo": zoo}
@@ -70,6 +82,20 @@ def report(  # noqa: PLR0913, PLR0917
         raise NasError(
             f"{given} is for the report of a paper; '{name}' is taken as a study", nearest(name, PAPER_NAMES)
         )
+    page = _report_study(name, out, storage, beside or [])
+    if json_output:
+        console.show_json({"study": name, "report": str(page)})
+    else:
+        console.result().print(f"report {page}", soft_wrap=True, markup=False)
+
+
+def _report_study(name: str, out: Path | None, storage: str, beside: list[str]) -> Path:
+    """Write the report of a study, or of a records file; the page."""
+    from nas.cli.study_report import read_beside, write_records_report, write_study_report
+    from nas.study.feed import is_records
+
+    if is_records(name):
+        return write_records_report(name, out, read_beside(beside, storage))
     from nas.study.storage import open_storage, open_study
 
     try:
@@ -77,32 +103,7 @@ def report(  # noqa: PLR0913, PLR0917
     except NasError as error:
         papers = f"papers: {', '.join(PAPER_NAMES)}"
         raise NasError(str(error), f"{error.hint}; {papers}" if error.hint else papers) from None
-    page = write_study_report(opened, out or Path("runs") / name)
-    if json_output:
-        console.show_json({"study": name, "report": str(page)})
-    else:
-        console.result().print(f"report {page}", soft_wrap=True, markup=False)
-
-
-def write_study_report(study: optuna.Study, out: Path) -> Path:
-    """Write the report of `study` into `out` and return its page."""
-    from nas.cli.grid_measure import write_answer
-    from nas.report import StudyReport, write_report
-    from nas.study.importance import importance, importance_needs
-    from nas.study.storage import facts, recipe_of, records, space_of
-
-    found, recipe, stored = records(study), recipe_of(study), facts(study)
-    keys = [key for objective in recipe.parsed_objectives for key in objective.metrics]
-    provenance = {key: stored[key] for key in ("command", "created", "environment")}
-    provenance["device"] = {
-        "kind": stored["device"],
-        "name": stored["environment"].get("gpu", stored["environment"]["cpu"]),
-    }
-    provenance["space"] = {"name": space_of(study).name, "hash": space_of(study).hash}
-    shares, needs = importance(found, space_of(study), keys), importance_needs(space_of(study))
-    page = write_report(StudyReport(found, recipe, provenance, shares, needs), out)
-    write_answer(study, out)
-    return page
+    return write_study_report(opened, out or Path("runs") / name, storage, read_beside(beside, storage))
 
 
 def _report_paper(  # noqa: PLR0913, PLR0917

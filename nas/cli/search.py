@@ -195,11 +195,11 @@ def _signals(search: Search) -> Iterator[list[int]]:
 
 
 def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
-    from nas.cli.report import write_study_report
+    from nas.cli.study_report import write_study_report
 
     page = None
     if search.ledger.counts["complete"]:
-        page = write_study_report(search.study, plan.out)
+        page = write_study_report(search.study, plan.out, plan.storage)
     if stopped == "exhausted":
         console.say("nothing is left to try: the space is exhausted, or nothing in it is within the limits")
     if received or stopped == "timeout":
@@ -208,8 +208,7 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
         console.show_json(_document(plan, search, stopped, page))
     elif page is not None:
         _print_findings(plan, search)
-        pages = [page, *(path for path in (page.with_name("choice.html"),) if plan.recipe.grid and path.exists())]
-        console.result().print(f"report {'  '.join(map(str, pages))}", soft_wrap=True, markup=False)
+        console.result().print(f"report {page}", soft_wrap=True, markup=False)
     if received:
         return 143 if received[0] == signal.SIGTERM else 129 if received[0] == signal.SIGHUP else 130
     if search.ledger.counts["complete"]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.cli import console
 from nas.cli.options import DEFAULT_STORAGE, NOTATION, Json, Storage
+from nas.errors import NasError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 def show(
     ref: Annotated[str, typer.Argument(help=f"A network: {NOTATION}.")],
     other: Annotated[str | None, typer.Argument(help="A second one: show what differs.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the first network there as YAML.")
+    ] = None,
     storage: Storage = DEFAULT_STORAGE,
     json_output: Json = False,
 ) -> None:
@@ -28,10 +33,14 @@ def show(
       nas show efficientnetv2-s
 
       nas show efficientnet-b4 mystudy:17
+
+      nas show mystudy:17 -o mine.yaml
     """
     from nas.cli.refs import resolve
 
     first = resolve(ref, storage)
+    if output is not None:
+        _write(ref, first, output)
     if other is None:
         console.show_json(_document(ref, first)) if json_output else _print(ref, first)
         return
@@ -40,6 +49,18 @@ def show(
         console.show_json({"networks": [_document(ref, first), _document(other, second)]})
     else:
         _print_difference((ref, first), (other, second))
+
+
+def _write(ref: str, arch: Architecture, out: Path) -> None:
+    """Write the network as the YAML that `nas show FILE` reads back. Raises: NasError where it cannot be written."""
+    from nas.report.write import write_document
+    from nas.space_file import dump_architecture
+
+    try:
+        write_document(out, dump_architecture(arch, out.stem, f"{ref}\n{arch}"))
+    except OSError as error:
+        raise NasError(f"{out}: cannot be written: {error.strerror or error}", "name another file with -o") from None
+    console.say(f"written: {out}")
 
 
 def _document(name: str, arch: Architecture) -> dict[str, Any]:

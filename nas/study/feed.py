@@ -11,7 +11,7 @@ from nas.study.feed_file import RecordsSource, records_file
 from nas.study.feed_storage import StorageSource
 from nas.study.storage import StudyError, masked
 
-__all__ = ["Changes", "Head", "Snapshot", "Source", "is_records", "open_sources", "read_all"]
+__all__ = ["Changes", "Head", "Snapshot", "Source", "is_records", "open_sources", "read_all", "storage_option"]
 
 _DEFAULT_STORAGE = "sqlite:///nas.db"  # commands need not be told of it
 
@@ -36,7 +36,7 @@ def open_sources(references: Sequence[str], storage: str) -> list[Source]:
             names.append(name)
     if not references:
         wanted[storage] = None
-    sources: list[Source] = [StorageSource(url, names or (), _option(url)) for url, names in wanted.items()]
+    sources: list[Source] = [StorageSource(url, names or (), storage_option(url)) for url, names in wanted.items()]
     return sources + [RecordsSource(path) for path in files.values()]
 
 
@@ -56,7 +56,7 @@ def _place(reference: str, storage: str) -> tuple[str, str | None]:
     return url, name or None
 
 
-def _option(url: str) -> str:
+def storage_option(url: str) -> str:
     """What a command on a study there needs besides its name."""
     return "" if url == _DEFAULT_STORAGE else f"--storage {shlex.quote(masked(url))}"
 
