@@ -237,8 +237,13 @@ def test_the_command_measures_answers_and_goes_on(
     again, told = nas("--study", "tiny")
     assert "Equal FLOPs" in again
     assert f"{space().size} of {space().size} done" in told
-    for name in ("choice.html", "choice.md", "tables/choice-flops.csv", "tables/networks.tex", "report.html"):
+    written = ("choice.md", "figures/choice-flops.svg", "tables/choice-flops.csv", "tables/networks.tex", "report.html")
+    for name in written:
         assert (tmp_path / "runs" / "tiny" / name).stat().st_size > 200
+    page = (tmp_path / "runs" / "tiny" / "report.html").read_text()
+    assert 'id="grid"' in page
+    assert 'id="triangle"' in page
+    assert "Equal FLOPs" in page
     wider, _ = nas("--study", "tiny", "--band", "0.3", "--json")
     assert {answer["band"] for answer in json.loads(wider)["choice"]["answers"]} == {0.3}
 

@@ -32,10 +32,15 @@ class Drawing:
 def plots(drawings: Iterable[Drawing], kind: str = "plot") -> str:
     """Cards in which the page's script draws."""
     return "\n".join(
-        f'<div class="card"><h3>{escape(drawing.title)}</h3>'
+        f'<div class="card"><h3>{escape(drawing.title)}</h3>{place(drawing, kind)}</div>' for drawing in drawings
+    )
+
+
+def place(drawing: Drawing, kind: str = "plot") -> str:
+    """Where the page's script draws, once it comes into sight, and the caption below."""
+    return (
         f'<div id="{escape(drawing.name)}" class="{kind}" role="img" aria-label="{escape(drawing.title)}"></div>'
-        f'<p class="caption">{escape(drawing.caption)}</p></div>'
-        for drawing in drawings
+        f'<p class="caption">{escape(drawing.caption)}</p>'
     )
 
 

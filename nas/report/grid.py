@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.arch import Architecture
 from nas.cost import cost
-from nas.grid import PAPER, Grid, Member, rungs
+from nas.grid import PAPER, Grid, Member, Triple, rungs
 from nas.report.papers.figure import Axis, Figure, Series
 from nas.report.table import Cell, Column, Table, copy_button, text, to_csv, to_html, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
 from nas.scaling import Factors, scale
+
+if TYPE_CHECKING:
+    from nas.report.triangle import Spot
+
+_MOST_SPOTS = 3_000  # marks beyond which a figure in SVG no longer follows the pointer
 
 _COLUMNS = (
     Column("alpha", "α", "number"),
@@ -192,10 +199,13 @@ def document(grid: Grid) -> dict[str, object]:
 
 def _page(grid: Grid, name: str, table: Table) -> str:
     from nas.explorer.shell import fill
-    from nas.report.figures import documents, plots  # plotly is loaded only when a page is drawn
+    from nas.report.figures import documents, place, plots  # plotly is loaded only when a page is drawn
     from nas.report.papers.interactive import draw
+    from nas.report.triangle import surface, triangle
 
-    drawing = draw(cost_figure(grid))
+    spots, caption = _spots(grid)
+    shown = [one for one in (triangle(spots, "FLOPs, built / base", caption),) if one] + [draw(cost_figure(grid))]
+    space = surface(spots, grid.target)
     findings = "".join(f"<li>{sentence}</li>" for sentence in sentences(grid))
     base = f'<p class="notation"><code>{grid.base}</code> {copy_button(str(grid.base))}</p>'
     return fill(
@@ -205,12 +215,48 @@ def _page(grid: Grid, name: str, table: Table) -> str:
         question="Which (α, β, γ) cost what equation 3 of arXiv:1905.11946 asks for, and what do they build?",
         sections=[
             ("findings", "What was found", f'<div class="card"><ul class="findings">{findings}</ul></div>'),
-            ("costs", "Nominal and real", f'<div class="grid">{plots([drawing])}</div>'),
+            ("costs", "Where the cost goes", f'<div class="grid pair">{plots(shown)}</div>'
+             f"<details><summary>{space.title}</summary><div>{place(space)}</div></details>"),
             ("members", "The networks", to_html(table, sortable=True)),
             ("base", "The base", base),
         ],
-        figures=documents([drawing]),
-    )
+        figures=documents([*shown, space]),
+    )  # fmt: skip
+
+
+def _spots(grid: Grid) -> tuple[list[Spot], str]:
+    """Every triple that passed, where they are few enough to draw; else one for each network, or for some of them."""
+    from nas.report.triangle import Spot
+
+    own = paper(grid)
+    ways: list[tuple[Triple, Member]] = [(triple, member) for member in grid.members for triple in member.triples]
+    caption = f"Each mark is one of the {len(ways):,} triples that passed, coloured by what it costs once built."
+    if len(ways) > _MOST_SPOTS:
+        every = math.ceil(len(grid.members) / _MOST_SPOTS)
+        ways = [((one.alpha, one.beta, one.gamma), one) for one in grid.members[::every]]
+        caption = f"Each mark is one of the {len(grid.members):,} networks, coloured by what it costs"
+        caption += f"; of {every} only one is drawn." if every > 1 else "."
+    spots = [Spot(triple, member.real, _told(triple, member), _mark(triple, own)) for triple, member in ways]
+    if not any(spot.mark for spot in spots):
+        why = "not of this grid" if own.member is None else "its network is of this grid by another triple"
+        lines = (_name(PAPER), f"the paper's: {why}", f"nominal {own.nominal:.4f} · built {own.real:.3f} × the base")
+        spots.append(Spot(PAPER, own.real, lines, "the paper's"))
+    return spots, caption
+
+
+def _mark(triple: Triple, own: PaperTriple) -> str:
+    return "the paper's" if triple == PAPER and own.passed else ""
+
+
+def _told(triple: Triple, member: Member) -> tuple[str, ...]:
+    lines = [
+        _name(triple),
+        f"nominal {Factors(*triple).product:.4f} · built {member.real:.3f} × the base",
+        f"{member.arch.resolution} px · {member.arch.depth} blocks · {member.arch.stages[-1].channels} channels last",
+    ]
+    if len(member.triples) > 1:
+        lines.append(f"{len(member.triples):,} triples build this network")
+    return tuple(lines)
 
 
 def _row(grid: Grid, member: Member, own: Architecture) -> tuple[Cell, ...]:
@@ -234,4 +280,8 @@ def _row(grid: Grid, member: Member, own: Architecture) -> tuple[Cell, ...]:
 
 
 def _label(member: Member) -> str:
-    return f"({member.alpha:g}, {member.beta:g}, {member.gamma:g}) {member.arch.resolution} px"
+    return f"{_name((member.alpha, member.beta, member.gamma))} {member.arch.resolution} px"
+
+
+def _name(triple: Triple) -> str:
+    return f"({', '.join(f'{value:g}' for value in triple)})"

@@ -13,6 +13,7 @@ from nas.report import tables, words
 from nas.report.analysis import Analysis, axis
 from nas.report.explore import head, page_document, study_document
 from nas.report.figures import documents, plots
+from nas.report.grid_section import grid_section
 from nas.report.progress import drawings
 from nas.report.published import NOTE, published
 from nas.report.row import row
@@ -44,9 +45,11 @@ def explorer(study: StudyReport, analysis: Analysis) -> dict[str, Any]:
 
 
 def sections(study: StudyReport, analysis: Analysis) -> list[Section]:
-    """What stands below the explorer: findings, how the search went, failures, meanings, provenance."""
+    """What stands below the explorer: findings, a measured grid, the search, failures, meanings, provenance."""
+    grid = grid_section(study.records, study.recipe)
     parts = [
         Section("findings", "What was found", _findings(study, analysis)),
+        Section("grid", "The compound grid", grid.html if grid else ""),
         Section("search", "How the search went", _search(study, analysis)),
         Section("failures", "Trials without a result", _failures(analysis) if analysis.records else ""),
         Section("metrics", "What the numbers mean", to_html(tables.metrics_table(analysis))),
@@ -57,7 +60,8 @@ def sections(study: StudyReport, analysis: Analysis) -> list[Section]:
 
 def figures(study: StudyReport, analysis: Analysis) -> Mapping[str, Any]:
     """The figures of those sections as plotly's JSON, by the id of their place."""
-    return documents(drawings(study, analysis))
+    grid = grid_section(study.records, study.recipe)
+    return documents([*drawings(study, analysis), *(grid.drawings if grid else ())])
 
 
 def _findings(study: StudyReport, analysis: Analysis) -> str:

@@ -127,7 +127,6 @@ def _bars(spans: Sequence[Span], pauses: Sequence[tuple[float, float]], scale: f
                 orientation="h",
                 text=[_hover(span) for span in group],
                 textposition="none",
-                customdata=[f"network-{span.record.trial}" for span in group],
                 hovertemplate="%{text}<extra></extra>",
                 **_look(state, len(group)),
             )
@@ -201,8 +200,8 @@ def _hover(span: Span) -> str:
 
 
 def _cut(at: float) -> dict[str, Any]:
-    line = {"color": "#858d95", "width": 1.5, "dash": "dot"}  # a grey that shows on the light ground and on the dark
-    return {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+    line = {"width": 1.5, "dash": "dot"}
+    return {"type": "line", "name": "muted", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
 def _unit(seconds: float) -> tuple[float, str]:

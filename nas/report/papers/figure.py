@@ -30,7 +30,7 @@ class Axis:
 class Series:
     """Points of one kind, or the line through them; published marks are hollow, regenerated ones filled. `labels`: what
     each point is called. `style`: a row of STYLES; otherwise the series' own place. `errors`: of y, up and down.
-    `marks`: each point is marked."""
+    `marks`: each point is marked. `hollow`: stated where the kind does not tell."""
 
     name: str
     kind: Kind
@@ -41,6 +41,11 @@ class Series:
     style: int | None = None
     errors: tuple[float, ...] = ()
     marks: bool = True
+    hollow: bool | None = None
+
+    @property
+    def is_hollow(self) -> bool:
+        return self.kind == "published" if self.hollow is None else self.hollow
 
 
 @dataclass(frozen=True, slots=True)

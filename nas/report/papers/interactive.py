@@ -30,7 +30,7 @@ def draw(figure: Figure) -> Drawing:
 
 def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> Any:
     role, _, symbol, dash = style
-    hollow = series.kind == "published"
+    hollow = series.is_hollow
     names = [escape(name) for name in series.labels] or [escape(series.name)] * len(series.x)
     return go.Scatter(
         x=list(series.x),

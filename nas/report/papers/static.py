@@ -62,7 +62,7 @@ def _canvas(figure: Figure) -> Canvas:
 
 def _plot(axes: Axes, figure: Figure, series: Series, style: tuple[str, str, str, str]) -> None:
     _, colour, symbol, dash = style
-    hollow = series.kind == "published"
+    hollow = series.is_hollow
     if series.errors:
         axes.errorbar(series.x, series.y, yerr=series.errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2)
     axes.plot(
