@@ -2,26 +2,37 @@
 
 import { formatValue, labelWithUnit } from "./format.js";
 import { plainForPlotly } from "./dom.js";
+import { MANY, publishedShown } from "./marks.js";
+import { STATUS_CODE } from "./derived.js";
 
 const LADDERS = [[1], [1, 3], [1, 2, 5], [1, 2, 3, 5, 7], [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8]];
 const ROOM = 18; // px between the outermost mark and the frame
 
 /** What one axis ("x" or "y") is: {key, metric, log, ends}; ends in values, [low, high], or null where nothing has one. */
 export function axisOf(app, axis) {
-  const { store, view } = app, { [axis]: key, zoom, show } = view.get(), log = store.derived.isLog(axis);
-  const metric = store.metric(key), home = homeEnds(app, key, log, show.published);
+  const { store } = app, view = app.view.get(), { [axis]: key, zoom } = view, log = store.derived.isLog(axis);
+  const metric = store.metric(key), home = homeEnds(app, axis, log, view);
   const own = zoom?.slice(axis === "x" ? 0 : 2, axis === "x" ? 2 : 4);
   return { key, metric, log, home, ends: own && !(log && own[0] <= 0) ? own : home };
 }
 
-function homeEnds(app, key, log, published) {
-  let [low, high] = app.store.derived.extent(key);
-  for (const entry of published ? app.store.published : []) {
-    const value = entry[key];
-    if (value === null || value === undefined || Number.isNaN(low)) continue;
-    [low, high] = [Math.min(low, value), Math.max(high, value)];
+/** The ends of what will be drawn on these axes: networks with both values, spread bars as far as they are drawn. */
+function homeEnds(app, axis, log, { x, y, show }) {
+  const { store } = app, { derived } = store, key = axis === "x" ? x : y, other = store.column(axis === "x" ? y : x), own = store.column(key);
+  const spreads = show.spread ? store.spreadColumn(key) : null, code = derived.standings, most = derived.ranked <= MANY;
+  let low = Infinity, high = -Infinity;
+  const reach = (from, to) => {
+    if (from < low && !(log && from <= 0)) low = from;
+    if (to > high) high = to;
+  };
+  for (const g of own && other ? derived.shown : []) {
+    if (Number.isNaN(own[g]) || Number.isNaN(other[g])) continue;
+    const barred = spreads && ((most && (code[g] === STATUS_CODE.front || code[g] === STATUS_CODE.tied)) || store.sparse.baseline.has(g));
+    const spread = (barred && spreads[g]) || 0;
+    reach(own[g] - (spread < own[g] || !log ? spread : 0), own[g] + spread);
   }
-  return Number.isNaN(low) || (log && low <= 0) ? null : [low, high];
+  for (const g of publishedShown(app, [{ key: x }, { key: y }])) reach(store.value(g, key), store.value(g, key));
+  return low <= high ? [low, high] : null;
 }
 
 /** The ends of the axis as plotly counts them (logarithms on a log axis), with room for `length` px. */

@@ -84,8 +84,8 @@ function drawStamps(app, pen, frame, scene, ratio) {
   const { placed, layers, shade } = scene, press = stampPress(ratio);
   let i = 0;
   for (const status of LAYERS) {
-    const from = i, end = i + layers.get(status).length, ranked = status === STATUS_CODE.front || status === STATUS_CODE.tied;
-    if (ranked && end - from <= MANY && app.view.get().show.spread) drawBars(app, pen, frame, layers.get(status), "front");
+    const end = i + layers.get(status).length, ranked = status === STATUS_CODE.front || status === STATUS_CODE.tied;
+    if (ranked && app.store.derived.ranked <= MANY && app.view.get().show.spread) drawBars(app, pen, frame, layers.get(status), "front");
     for (; i < end; i++) {
       const x = placed.xs[i], y = placed.ys[i];
       if (!frame.holds(x, y, 8)) continue;

@@ -88,6 +88,11 @@ export class Derived {
     });
   }
 
+  /** How many networks are on the front or tied with it. */
+  get ranked() {
+    return this.once("ranked", () => this.standings.reduce((sum, code) => sum + (code === FRONT || code === TIED ? 1 : 0), 0));
+  }
+
   rank(group, code) {
     const { store } = this, { objectives } = store.study(group[0]);
     const columns = objectives.map(({ key }) => store.column(key));

@@ -12,7 +12,7 @@ export function emptyWords(app, axes) {
     const clear = element("button", { type: "button", className: "x-button", onclick: () => app.clearFilters() }, "Clear the filters");
     return [...said(`0 of ${countOf(derived.total, "network")} pass the filters.`, ""), clear];
   }
-  const blank = axes.filter((axis) => !axis.home);
+  const blank = axes.filter((axis) => Number.isNaN(derived.extent(axis.key)[0]));
   if (blank.length) {
     const names = [...new Set(blank.map((axis) => axis.metric.label))].join(" nor ");
     return said(`No network shown has ${names}.`, "Choose other axes above.");

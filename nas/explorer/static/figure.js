@@ -42,7 +42,7 @@ function exportTitle(app) {
 }
 
 function layerTrace(app, { layers, shade }, status) {
-  const sign = SIGNS[status], rows = layers.get(status), noisy = sign.colour === "front" && rows.length <= MANY && app.view.get().show.spread;
+  const sign = SIGNS[status], rows = layers.get(status), noisy = sign.colour === "front" && app.store.derived.ranked <= MANY && app.view.get().show.spread;
   const trace = marks(app, rows, { symbol: sign.symbol, colour: LIGHT[sign.colour], size: 2 * sign.size, spread: noisy });
   trace.marker.opacity = sign.opacity;
   if (colourScale(app) && sign.shape !== "cross") trace.marker.color = rows.map((g) => (shade(g) < 0 ? LIGHT.dominated : cividis(shade(g) / 63)));

@@ -4,7 +4,7 @@ import { countOf, element, setText } from "./dom.js";
 import { arrow, formatValue, labelWithUnit, parseQuantity, quantityText } from "./format.js";
 import { offeredMetrics } from "./bar.js";
 
-const STEPS = 400;
+const THUMB_STEPS = 400;
 
 /** Builds the filters once; rows are added when a metric first has values, and kept while one types in them. */
 export function mountFilters(place, app) {
@@ -101,7 +101,7 @@ function rangeRow(app, metric) {
     onkeydown: (event) => { if (event.key === "Enter") typed(state, side, fields[side]); },
   }));
   const thumbs = ["least", "most"].map((word, side) => element("input", {
-    type: "range", min: 0, max: STEPS, step: 1, className: "x-thumb", "aria-label": `${label}, at ${word}`, oninput: () => slid(state, side, thumbs),
+    type: "range", min: 0, max: THUMB_STEPS, step: 1, className: "x-thumb", "aria-label": `${label}, at ${word}`, oninput: () => slid(state, side, thumbs),
   }));
   const clear = element("button", { type: "button", className: "x-copy", "aria-label": `clear ${label}`, onclick: () => setRange(state, [null, null]) }, "clear");
   const track = element("span", { className: "x-track" }, element("i"), ...thumbs);
@@ -111,7 +111,7 @@ function rangeRow(app, metric) {
 }
 
 function syncRange({ metric, ends, chosen }, { fields, thumbs, clear, track }) {
-  const at = chosen.map((value, side) => (value === null ? side * STEPS : stepOf(ends, metric, value)));
+  const at = chosen.map((value, side) => (value === null ? side * THUMB_STEPS : stepOf(ends, metric, value)));
   fields.forEach((field, side) => {
     field.placeholder = quantityText(metric, ends[side]);
     if (document.activeElement === field && field.dataset.dirty) return;
@@ -121,10 +121,10 @@ function syncRange({ metric, ends, chosen }, { fields, thumbs, clear, track }) {
   thumbs.forEach((thumb, side) => {
     thumb.value = at[side];
     thumb.setAttribute("aria-valuetext", formatValue(metric, chosen[side] ?? ends[side]));
-    thumb.style.zIndex = side === 0 && at[0] > STEPS / 2 ? 2 : 1; // or two thumbs at the right end could not be parted
+    thumb.style.zIndex = side === 0 && at[0] > THUMB_STEPS / 2 ? 2 : 1; // or two thumbs at the right end could not be parted
   });
-  track.style.setProperty("--from", `${(100 * at[0]) / STEPS}%`);
-  track.style.setProperty("--to", `${(100 * at[1]) / STEPS}%`);
+  track.style.setProperty("--from", `${(100 * at[0]) / THUMB_STEPS}%`);
+  track.style.setProperty("--to", `${(100 * at[1]) / THUMB_STEPS}%`);
   clear.style.visibility = chosen.some((value) => value !== null) ? "visible" : "hidden";
 }
 
@@ -134,19 +134,19 @@ function bent([low, high], metric) {
 
 function stepOf(ends, metric, value) {
   const [low, high] = bent(ends, metric) ? ends.map(Math.log) : ends, at = bent(ends, metric) ? Math.log(value) : value;
-  return high > low ? Math.max(0, Math.min(STEPS, Math.round((STEPS * (at - low)) / (high - low)))) : 0;
+  return high > low ? Math.max(0, Math.min(THUMB_STEPS, Math.round((THUMB_STEPS * (at - low)) / (high - low)))) : 0;
 }
 
-function valueAt(ends, metric, step) {
-  const log = bent(ends, metric), [low, high] = log ? ends.map(Math.log) : ends, value = low + (step / STEPS) * (high - low);
+function thumbValue(ends, metric, step) {
+  const log = bent(ends, metric), [low, high] = log ? ends.map(Math.log) : ends, value = low + (step / THUMB_STEPS) * (high - low);
   return Number((log ? Math.exp(value) : value).toPrecision(3));
 }
 
 function slid(state, side, thumbs) {
   const steps = thumbs.map((thumb) => Number(thumb.value));
   if (steps[0] > steps[1]) steps[side] = steps[1 - side];
-  const next = [...state.chosen], atEnd = steps[side] === side * STEPS;
-  next[side] = atEnd ? null : valueAt(state.ends, state.metric, steps[side]);
+  const next = [...state.chosen], atEnd = steps[side] === side * THUMB_STEPS;
+  next[side] = atEnd ? null : thumbValue(state.ends, state.metric, steps[side]);
   thumbs[side].value = steps[side];
   setRange(state, next);
 }

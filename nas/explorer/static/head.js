@@ -38,12 +38,16 @@ function nameLivePage(studies) {
   document.title = title ? `${title} – nas` : "nas";
 }
 
+const grouping = (count) => count.toLocaleString("en-US");
+
 function studyLine(app, study, named) {
   const { store } = app, counts = { complete: 0, infeasible: 0, failed: 0, running: 0 };
-  let trials = 0;
+  let done = 0; // measured, or failed for good: what the recipe's total counts
+  const retried = new Set(study.globals.map((g) => store.retryOf(g)).filter((trial) => trial !== null));
   for (const g of study.globals) {
-    counts[store.state(g)]++;
-    if (store.trial(g) !== null && store.state(g) !== "running") trials++;
+    const state = store.state(g), trial = store.trial(g);
+    counts[state]++;
+    if (trial !== null && ((state === "complete" && !store.repeat(g)) || (state === "failed" && !retried.has(trial)))) done++;
   }
   const total = study.recipe?.trials, goals = study.objectives.map(({ key }) => `${store.metric(key).label} ${arrow(store.metric(key))}`);
   const limits = (study.limits ?? []).map((limit) => {
@@ -51,8 +55,8 @@ function studyLine(app, study, named) {
     return `${metric.label} ${limit.relation === "<=" ? "≤" : "≥"} ${formatValue(metric, limit.bound)}`;
   });
   const facts = [
-    total ? `${trials} of ${total} trials` : `${trials} trials`, `${counts.complete} measured`,
-    counts.infeasible ? `${counts.infeasible} over a limit` : "", counts.failed ? `${counts.failed} failed` : "",
+    total ? `${grouping(done)} of ${grouping(total)} networks done` : "", `${grouping(counts.complete)} measured`,
+    counts.infeasible ? `${grouping(counts.infeasible)} over a limit` : "", counts.failed ? `${grouping(counts.failed)} failed` : "",
     counts.running ? `${counts.running} running` : "", goals.length ? `for ${goals.join(", ")}` : "", limits.length ? `within ${limits.join(", ")}` : "",
     [study.recipe?.space, study.recipe?.sampler].filter(Boolean).join(", "),
   ].filter(Boolean);

@@ -14,10 +14,19 @@ import { mountHead } from "./head.js";
 import { mountLive } from "./live.js";
 import { mountLiveReport } from "./livereport.js";
 import { exportFigure } from "./figure.js";
+import { mountDecide } from "./decide.js";
+import { mountPanel } from "./panel.js";
+import { mountCompare } from "./compare.js";
+import { mountFrontTable } from "./fronttable.js";
+import { mountExports } from "./exports.js";
+
+const PANELS = [
+  [mountDecide, "x-decide"], [mountPanel, "x-panel"], [mountCompare, "x-compare"], [mountFrontTable, "x-table"], [mountExports, "x-exports"],
+];
 
 const byId = (id) => document.getElementById(id);
 
-/** Starts the page; what it shows hangs on the app it returns. */
+/** Starts the page. */
 export async function start() {
   const { page, source } = await openedSource();
   const app = createApp(page, source), trouble = app.view.restore();
@@ -43,7 +52,13 @@ export async function start() {
 
 /** The parts below and beside the plot, which can wait for the first picture. */
 function mountPanels(app) {
-  for (const [mount, id] of []) mount(byId(id), app);
+  for (const [mount, id] of PANELS) {
+    try {
+      mount(byId(id), app);
+    } catch (error) {
+      console.error(error); // a part that fails must not keep the others away
+    }
+  }
 }
 
 const nextFrame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));

@@ -203,8 +203,8 @@ export class Store {
   notation(g) {
     if (g < 0) return this.published[-1 - g]?.notation ?? "";
     if (this.notations.has(g)) return this.notations.get(g);
-    const { tokens, index } = this.study(g).tokens, parts = index[this.row(g)] ?? [];
-    return parts.map((i, place) => (i < 0 ? "" : tokens[place][i])).filter(Boolean).join(" ");
+    const { tokens, index } = this.study(g).tokens, row = this.row(g);
+    return tokens.map((choices, place) => choices[index[place][row]] ?? "").filter(Boolean).join(" ");
   }
 
   /** "#12", "efficientnet-b4 (#0)"; its study before it where several are shown. */
