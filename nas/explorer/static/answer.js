@@ -40,7 +40,7 @@ function qualifyText({ qualify, asked }) {
 
 function nameButton(app, g, className = "p-link") {
   return element("button", { type: "button", className: `${className} p-link`, title: "Select this network",
-    onclick: () => app.view.set({ selected: app.ref(g) }) }, app.store.name(g));
+    onclick: () => app.select(g) }, app.store.name(g));
 }
 
 function runnerLines(app, question, told) {
@@ -95,9 +95,9 @@ function answerButtons(app, g) {
     return element("span", { className: "p-copied" }, element("span", { className: "p-quiet" }, name), element("code", { title: command }, command), copy);
   });
   return element("div", {}, element("div", { className: "p-buttons" },
-    button(selected === ref ? "Selected" : "Select", () => app.view.set({ selected: ref })),
-    button(a === ref ? "Pinned as A" : "Pin as A", () => app.view.set({ a: ref })),
-    button(b === ref ? "Pinned as B" : "Pin as B", () => app.view.set({ b: ref }))), ...commands);
+    button(selected === ref ? "Selected" : "Select", () => app.select(g)),
+    button(a === ref ? "Pinned as A" : "Pin as A", () => app.pin("a", g)),
+    button(b === ref ? "Pinned as B" : "Pin as B", () => app.pin("b", g))), ...commands);
 }
 
 function noneNodes(app, question, { asked, nearest }) {

@@ -154,7 +154,7 @@ function showRows(parts, app, metrics, wanted) {
 
 function newRow(parts, app, g, metrics) {
   const row = { tag: element("span", {}), pins: element("span", { className: "p-pins" }),
-    name: element("button", { type: "button", className: "p-link", onclick: () => app.view.set({ selected: app.ref(g) }) }),
+    name: element("button", { type: "button", className: "p-link", onclick: () => app.select(g) }),
     readings: metrics.map(() => element("td", { className: "number" })), code: element("code", {}) };
   row.node = element("tr", { "data-g": g }, element("td", {}, row.tag), element("th", { scope: "row" }, row.name, row.pins), ...row.readings,
     element("td", { className: "p-notation" }, row.code));

@@ -19,9 +19,11 @@ import { mountPanel } from "./panel.js";
 import { mountCompare } from "./compare.js";
 import { mountFrontTable } from "./fronttable.js";
 import { mountExports } from "./exports.js";
+import { mountParallel } from "./parallel.js";
 
 const PANELS = [
-  [mountDecide, "x-decide"], [mountPanel, "x-panel"], [mountCompare, "x-compare"], [mountFrontTable, "x-table"], [mountExports, "x-exports"],
+  [mountDecide, "x-decide"], [mountPanel, "x-panel"], [mountCompare, "x-compare"], [mountFrontTable, "x-table"],
+  [mountParallel, "x-parallel"], [mountExports, "x-exports"],
 ];
 
 const byId = (id) => document.getElementById(id);

@@ -29,7 +29,8 @@ function panelParts(app) {
   const button = (text, title, act) => element("button", { type: "button", className: "p-button", title, onclick: act }, text);
   const pin = (letter) => button(`Pin as ${letter.toUpperCase()}`, `Compare this network as ${letter.toUpperCase()}`, () => {
     const { selected, [letter]: pinned } = app.view.get();
-    app.view.set({ [letter]: pinned === selected ? "" : selected });
+    if (pinned === selected) app.view.set({ [letter]: "" });
+    else app.pin(letter, app.find(selected));
   });
   const parts = {
     name: element("h3", { className: "p-name", tabIndex: -1 }), tag: element("span", {}), note: element("p", { className: "p-quiet" }),

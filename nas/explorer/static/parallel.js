@@ -1,0 +1,156 @@
+// Parallel coordinates: up to eight metrics and cells side by side, drawn when opened. A range brushed on a metric is a
+// filter of the page; filters set elsewhere show as ranges here.
+import { element, plainForPlotly, setText } from "./dom.js";
+import { figureConfig } from "./figures.js";
+import { cellDimension, filtersOfBrushes, metricDimension, rowsToDraw } from "./parallelaxes.js";
+import { onThemeChange, themeColour } from "./theme.js";
+
+const MOST_AXES = 8, STANDING_AXIS = "standing", STANDING_ORDER = ["unranked", "dominated", "tied", "front"];
+const KEYS_OF_PARALLEL = ["axes", "filters", "hidden", "device", "show"];
+
+export function mountParallel(place, app) {
+  const parts = parallelParts(app);
+  place.append(parts.details);
+  const update = () => { if (parts.details.open) updateParallel(parts, app); };
+  parts.details.addEventListener("toggle", async () => {
+    if (!parts.details.open) return;
+    await loadCells(parts, app);
+    update();
+  });
+  app.on(async ({ data, keys }) => {
+    if (!parts.details.open) return;
+    if (data) await loadCells(parts, app); // the cells of the networks that came
+    if (data || KEYS_OF_PARALLEL.some((key) => keys.has(key))) update();
+  });
+  onThemeChange(update);
+}
+
+function parallelParts(app) {
+  const parts = { app, cells: new Map(), shape: "", drawn: false, options: "" };
+  parts.choices = element("div", { className: "p-choices" });
+  parts.told = element("p", { className: "p-quiet", role: "status" });
+  parts.graph = element("div", { className: "p-parallel-plot" });
+  parts.details = element("details", { className: "p-card p-parallel" }, element("summary", {}, "Parallel coordinates"),
+    element("fieldset", { className: "p-axes" }, element("legend", {}, `Axes, at most ${MOST_AXES}`), parts.choices),
+    element("div", { className: "p-scroll", tabIndex: 0, role: "region", "aria-label": "Parallel coordinates: brush an axis to filter" }, parts.graph), parts.told);
+  return parts;
+}
+
+// The open cells of each study, by name: one value a global row.
+async function loadCells(parts, app) {
+  for (const study of app.store.studies) {
+    const settings = await app.settings(study).catch(() => null);
+    settings?.names.forEach((name, place) => {
+      if (!parts.cells.has(name)) parts.cells.set(name, new Map());
+      const values = parts.cells.get(name);
+      study.globals.forEach((g, row) => {
+        const value = settings.columns[place]?.[row];
+        if (value !== null && value !== undefined) values.set(g, value);
+      });
+    });
+  }
+}
+
+// What may be an axis: metrics with values, then cells that differ.
+function axisChoices(parts, app) {
+  const { store } = app;
+  const metrics = store.metrics.filter((metric) => {
+    const [low, high] = store.derived.extentOfAll(metric.key);
+    return high > low;
+  }).map((metric) => [metric.key, metric.label]);
+  return [...metrics, [STANDING_AXIS, "standing"], ...[...parts.cells.keys()].map((name) => [name, name.replace(".", " ")])];
+}
+
+function chosenAxes(app, choices) {
+  const known = new Set(choices.map(([key]) => key));
+  const { axes } = app.view.get();
+  const own = axes.filter((key) => known.has(key));
+  if (own.length) return own.slice(0, MOST_AXES);
+  const goals = app.store.studies.flatMap((study) => study.objectives.map((objective) => objective.key));
+  const first = [...new Set([...goals, "params", "resolution", ...choices.map(([key]) => key)])];
+  return first.filter((key) => known.has(key) && !["trial", "seconds", STANDING_AXIS].includes(key)).slice(0, 5)
+    .concat(STANDING_AXIS);
+}
+
+function updateParallel(parts, app) {
+  const choices = axisChoices(parts, app), axes = chosenAxes(app, choices);
+  showChoices(parts, app, choices, axes);
+  if (axes.length < 2 || typeof Plotly === "undefined") {
+    setText(parts.told, "Choose two axes or more.");
+    return;
+  }
+  const labels = new Map(choices);
+  const { rows, all, sampled, lacking } = rowsToDraw(app, axes, (g, key) => valueAt(parts, app, g, key));
+  const dimensions = axes.map((key) => {
+    const values = rows.map((g) => valueAt(parts, app, g, key));
+    if (app.store.byKey.has(key)) return metricDimension(app.store.metric(key), values, app.view.get().filters[key]);
+    return cellDimension(labels.get(key), values, key === STANDING_AXIS ? STANDING_ORDER : undefined);
+  });
+  drawParallel(parts, app, axes, rows, dimensions);
+  setText(parts.told, toldOf(rows, all, sampled, lacking));
+}
+
+function valueAt(parts, app, g, key) {
+  if (app.store.byKey.has(key)) return app.store.value(g, key);
+  return key === STANDING_AXIS ? app.store.derived.status(g) : parts.cells.get(key)?.get(g) ?? null;
+}
+
+function toldOf(rows, all, sampled, lacking) {
+  const count = (number) => number.toLocaleString("en-US");
+  return [
+    sampled ? `${count(rows.length)} of ${count(all)} networks are drawn: the whole front and a sample of the others.` : `${count(all)} networks.`,
+    lacking ? `${count(lacking)} lack a value of these axes and are left out.` : "",
+    "Drag along an axis to keep a range: on a metric it filters the page, on a cell only this drawing; a click on the axis clears it.",
+  ].filter(Boolean).join(" ");
+}
+
+function showChoices(parts, app, choices, axes) {
+  const signature = JSON.stringify(choices);
+  if (parts.options !== signature) {
+    parts.options = signature;
+    parts.choices.replaceChildren(...choices.map(([key, label]) => element("label", { className: "p-check" },
+      element("input", { type: "checkbox", value: key, onchange: (event) => chooseAxis(parts, app, key, event.target.checked) }), label)));
+  }
+  for (const box of parts.choices.querySelectorAll("input")) {
+    box.checked = axes.includes(box.value);
+    box.disabled = !box.checked && axes.length >= MOST_AXES;
+  }
+}
+
+function chooseAxis(parts, app, key, checked) {
+  const axes = chosenAxes(app, axisChoices(parts, app));
+  app.view.set({ axes: checked ? [...axes, key] : axes.filter((one) => one !== key) });
+}
+
+function drawParallel(parts, app, axes, rows, dimensions) {
+  const standing = rows.map((g) => ({ front: 2, tied: 1 })[app.store.derived.status(g)] ?? 0);
+  const ink = themeColour("ink"), muted = themeColour("muted");
+  const shape = JSON.stringify([axes, rows.length, rows.at(-1), standing, ink, dimensions.map(({ constraintrange, ticktext }) => [constraintrange, ticktext])]);
+  if (shape === parts.shape) return;
+  parts.shape = shape;
+  parts.axes = axes;
+  parts.dimensions = dimensions;
+  const trace = {
+    type: "parcoords", dimensions: dimensions.map((dimension) => ({ ...dimension, label: plainForPlotly(dimension.label) })),
+    line: { color: standing, cmin: 0, cmax: 2, showscale: false,
+      colorscale: [[0, themeColour("faint")], [0.49, themeColour("faint")], [0.5, themeColour("link")], [0.74, themeColour("link")], [0.75, themeColour("front")], [1, themeColour("front")]] },
+    unselected: { line: { color: themeColour("rule"), opacity: 0.25 } },
+    labelfont: { color: ink, size: 13 }, tickfont: { color: ink, size: 12 }, rangefont: { color: muted, size: 1 },
+  };
+  const width = Math.max(parts.graph.parentElement.clientWidth, 110 * axes.length);
+  parts.graph.style.width = `${width}px`;
+  const layout = { width, height: 360, margin: { l: 60, r: 60, t: 56, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: getComputedStyle(document.body).fontFamily, color: ink } };
+  Plotly.react(parts.graph, [trace], layout, { ...figureConfig(), displayModeBar: false, responsive: false });
+  if (!parts.drawn) {
+    parts.drawn = true;
+    parts.graph.on("plotly_restyle", () => takeBrushes(parts, app));
+  }
+}
+
+function takeBrushes(parts, app) {
+  const ranges = parts.graph.data[0].dimensions.map((dimension) => dimension.constraintrange ?? null);
+  const { filters } = app.view.get();
+  const next = filtersOfBrushes(app, parts.axes, parts.dimensions, ranges, filters);
+  if (JSON.stringify(next) !== JSON.stringify(filters)) app.view.set({ filters: next });
+}
