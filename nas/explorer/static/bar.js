@@ -16,7 +16,7 @@ const TOGGLES = [
 export function mountBar(place, app) {
   const selects = { x: axisSelect(app, "x", "X"), y: axisSelect(app, "y", "Y"), colour: axisSelect(app, "colour", "colour") };
   const logs = { x: logToggle(app, "x"), y: logToggle(app, "y") };
-  const swap = button("swap", "Swap the axes", () => {
+  const swap = button("⇄", "Swap the axes", () => {
     const { x, y, logx, logy } = app.view.get();
     app.view.set({ x: y, y: x, logx: logy, logy: logx });
   });
@@ -36,7 +36,7 @@ export function mountBar(place, app) {
 }
 
 const group = (...children) => element("span", { className: "x-group" }, ...children);
-const button = (word, title, onclick) => element("button", { type: "button", className: "x-button", title, onclick }, word);
+const button = (word, title, onclick) => element("button", { type: "button", className: "x-button", title, onclick, "aria-label": /\w/.test(word) ? null : title }, word);
 
 function axisSelect(app, key, word) {
   const select = element("select", { onchange: () => app.view.set({ [key]: select.value }) });
@@ -58,6 +58,9 @@ export function offeredMetrics(app) {
   return store.metrics.filter((metric) => !Number.isNaN(store.derived.extentOfAll(metric.key)[0]) || isGoal(store, metric.key));
 }
 
+// a unit that is a word stands at the axis; here there is room for a symbol
+const shortLabel = (metric) => (metric.unit.length > 4 ? metric.label : labelWithUnit(metric));
+
 function isGoal(store, key) {
   return store.studies.some((study) => study.objectives.some((objective) => objective.key === key));
 }
@@ -66,7 +69,7 @@ function syncBar(app, { selects, logs, toggles, reset, legend, scale }) {
   const view = app.view.get(), metrics = offeredMetrics(app);
   for (const [key, part] of Object.entries(selects)) {
     const known = metrics.some((metric) => metric.key === view[key]) || !view[key] ? metrics : [...metrics, app.store.metric(view[key])];
-    const options = known.map((metric) => [metric.key, `${labelWithUnit(metric)} ${arrow(metric)}`.trim()]);
+    const options = known.map((metric) => [metric.key, `${shortLabel(metric)} ${arrow(metric)}`.trim()]);
     if (key === "colour") options.unshift(["", "standing"]);
     const offered = JSON.stringify(options);
     if (offered !== part.offered) {

@@ -5,6 +5,12 @@ import { LAYERS, MANY, SIGNS, baselinesAmong, cividis } from "./marks.js";
 import { STATUS_CODE } from "./derived.js";
 import { cssColour } from "./dom.js";
 
+const CROWD = 2000; // networks from which the unranked ones are drawn smaller and thinner, so that density can be seen
+const CROWDED = {
+  [STATUS_CODE.dominated]: { size: 2.4, opacity: 0.5 }, [STATUS_CODE.unranked]: { size: 2.4 },
+  [STATUS_CODE.infeasible]: { size: 2.8, opacity: 0.7 }, [STATUS_CODE.tied]: { size: 4.8 }, [STATUS_CODE.front]: { size: 5.4 },
+};
+
 /** A frame on the page: where the plot area lies and which ranges it shows; px from values. */
 export class PlotFrame {
   constructor(size, margin, axes, ranges) {
@@ -81,7 +87,7 @@ function drawGrid(pen, frame, ticks) {
 }
 
 function drawStamps(app, pen, frame, scene, ratio) {
-  const { placed, layers, shade } = scene, press = stampPress(ratio);
+  const { placed, layers, shade } = scene, press = stampPress(ratio, placed.rows.length > CROWD);
   let i = 0;
   for (const status of LAYERS) {
     const end = i + layers.get(status).length, ranked = status === STATUS_CODE.front || status === STATUS_CODE.tied;
@@ -149,11 +155,11 @@ function drawRings(app, pen, frame, { placed, rows, published }) {
 }
 
 /** A function that gives the stamp of a status and a shade; each is painted once. */
-function stampPress(ratio) {
+function stampPress(ratio, crowded) {
   const made = new Map(), colours = Object.fromEntries(["dominated", "infeasible", "front", "card"].map((name) => [name, cssColour(name)]));
   return (status, shade) => {
     const key = status * 100 + shade;
-    if (!made.has(key)) made.set(key, stamp(SIGNS[status], shade, colours, ratio));
+    if (!made.has(key)) made.set(key, stamp(crowded ? { ...SIGNS[status], ...CROWDED[status] } : SIGNS[status], shade, colours, ratio));
     return made.get(key);
   };
 }

@@ -124,12 +124,16 @@ export class Derived {
     });
   }
 
-  /** What tells the groups apart: study, device, training, as far as they differ. */
+  /** What tells the groups apart: the study, else the device, else the training, as few as do it. */
   groupLabels(groups) {
     const { store } = this, first = groups.map(([, rows]) => rows[0]);
-    const facts = [(g) => store.study(g).label, (g) => store.device(g), (g) => store.training(g)];
-    const used = facts.filter((fact) => new Set(first.map(fact)).size > 1);
-    return first.map((g) => used.map((fact) => fact(g)).filter(Boolean).join(", "));
+    const facts = [(g) => store.study(g).label, (g) => store.device(g), (g) => store.training(g)], used = [];
+    const label = (g) => used.map((fact) => fact(g)).filter(Boolean).join(", ");
+    for (const fact of facts) {
+      if (new Set(first.map(label)).size === first.length) break;
+      if (new Set(first.map(fact)).size > 1) used.push(fact);
+    }
+    return first.map(label);
   }
 
   goal(key) {

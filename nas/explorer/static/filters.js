@@ -21,13 +21,13 @@ export function mountFilters(place, app) {
   const parts = { count, chips, clear, rows, studies, device, deviceLabel, within, details, ranges: new Map() };
   const sync = () => syncFilters(app, parts);
   details.addEventListener("toggle", sync);
-  app.on(({ data, keys }) => { if (data || ["filters", "hidden", "device", "show"].some((key) => keys.has(key))) sync(); });
+  app.on(({ data, keys }) => { if (data || ["filters", "hidden", "device", "show", "x", "y"].some((key) => keys.has(key))) sync(); });
   sync();
 }
 
 function syncFilters(app, parts) {
   const { store } = app, { filters, hidden, device, show } = app.view.get(), { derived } = store;
-  setText(parts.count, `${derived.shown.length.toLocaleString("en-US")} of ${countOf(derived.total, "network")} shown`);
+  setText(parts.count, `${derived.shown.length.toLocaleString("en-US")} of ${countOf(derived.total, "network")} shown${offPlot(app)}`);
   const active = Object.keys(filters).length + hidden.length + (device ? 1 : 0) + (show.infeasible ? 0 : 1);
   parts.clear.hidden = !active;
   setText(parts.chips, chipText(app));
@@ -39,13 +39,22 @@ function syncFilters(app, parts) {
   if (!parts.details.open) return;
   for (const metric of offeredMetrics(app)) {
     const ends = derived.extentOfAll(metric.key);
-    if (Number.isNaN(ends[0])) continue;
+    if (Number.isNaN(ends[0]) || (ends[0] === ends[1] && !filters[metric.key])) continue;
     if (!parts.ranges.has(metric.key)) {
       parts.ranges.set(metric.key, rangeRow(app, metric));
       parts.rows.append(parts.ranges.get(metric.key).row);
     }
     parts.ranges.get(metric.key).sync(ends, filters[metric.key] ?? [null, null]);
   }
+}
+
+/** How many of the shown cannot be drawn, because they lack a value of an axis. */
+function offPlot(app) {
+  const { store } = app, { x, y } = app.view.get(), lacking = [...new Set([x, y])].flatMap((key) => {
+    const column = store.column(key), count = column ? store.derived.shown.filter((g) => Number.isNaN(column[g])).length : store.derived.shown.length;
+    return count ? [`${count.toLocaleString("en-US")} without ${store.metric(key).label}`] : [];
+  });
+  return lacking.length ? `; ${lacking.join(", ")}: not in the plot` : "";
 }
 
 function chipText(app) {

@@ -38,6 +38,8 @@ function nameLivePage(studies) {
   document.title = title ? `${title} – nas` : "nas";
 }
 
+// a page about one study asks its question in the heading
+const isAbove = (question) => document.querySelector("header .question")?.textContent === question;
 const grouping = (count) => count.toLocaleString("en-US");
 
 function studyLine(app, study, named) {
@@ -55,11 +57,11 @@ function studyLine(app, study, named) {
     return `${metric.label} ${limit.relation === "<=" ? "≤" : "≥"} ${formatValue(metric, limit.bound)}`;
   });
   const facts = [
-    total ? `${grouping(done)} of ${grouping(total)} networks done` : "", `${grouping(counts.complete)} measured`,
+    total && done <= total ? `${grouping(done)} of ${grouping(total)} networks done` : "", `${grouping(counts.complete)} measured`,
     counts.infeasible ? `${grouping(counts.infeasible)} over a limit` : "", counts.failed ? `${grouping(counts.failed)} failed` : "",
     counts.running ? `${counts.running} running` : "", goals.length ? `for ${goals.join(", ")}` : "", limits.length ? `within ${limits.join(", ")}` : "",
     [study.recipe?.space, study.recipe?.sampler].filter(Boolean).join(", "),
   ].filter(Boolean);
   const state = { gone: "This study was deleted: what is shown was read before.", unreachable: `Storage unreachable: ${study.note}` }[study.state];
-  return { name: named ? study.label : "", question: app.source.mode === "live" || named ? study.question : "", facts, note: state ?? study.note ?? "" };
+  return { name: named ? study.label : "", question: isAbove(study.question) ? "" : study.question, facts, note: state ?? study.note ?? "" };
 }

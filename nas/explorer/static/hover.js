@@ -8,7 +8,7 @@ import { nearestTo, point } from "./tip.js";
 export function mountHover(place, app) {
   const tip = element("div", { className: "x-tip", hidden: true, "aria-hidden": "true" });
   place.append(tip);
-  const state = { place, app, tip, shown: null, down: null };
+  const state = { place, app, tip, shown: null, down: null, last: null };
   place.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") pointAt(state, event); });
   place.addEventListener("pointerleave", () => point(state, null));
   // plotly lays a sheet over the page at every press, so a click never reaches the plot: press and release do
@@ -29,6 +29,13 @@ function release(state, event) {
   const { down, app } = state;
   state.down = null;
   if (!down || down.tool || Math.hypot(event.clientX - down.x, event.clientY - down.y) > 4 || event.timeStamp - down.at > 800) return;
+  const { last } = state, selected = app.view.get().selected;
+  state.last = { x: down.x, y: down.y, at: event.timeStamp, selected };
+  if (last && event.timeStamp - last.at < 350 && Math.hypot(down.x - last.x, down.y - last.y) < 6) {
+    state.last = null;
+    app.view.set({ zoom: null, selected: last.selected }); // two clicks are no selection: they show everything again
+    return;
+  }
   const g = nearestTo(state, event.clientX, event.clientY);
   if (event.pointerType === "touch") point(state, g);
   if (g !== null) app.select(g);

@@ -65,7 +65,11 @@ function label(text, x, y, { anchor = "middle", kind = "x-name" } = {}) {
 /** The first place for a text around a point that nothing has taken, of those within the frame; null if there is none. */
 function freePlace(frame, at, text, taken, reach = 12) {
   const half = (text.length * LETTER) / 2;
-  const offsets = [[0, -reach - 3], [0, reach + 12], [reach + half, 4], [-reach - half, 4], [half + 6, -reach], [-half - 6, -reach], [half + 6, reach + 9], [-half - 6, reach + 9]];
+  const inside = (x) => Math.max(frame.left + half + 2, Math.min(frame.left + frame.width - half - 2, x)); // above and below may slide
+  const offsets = [
+    [inside(at.x) - at.x, -reach - 3], [inside(at.x) - at.x, reach + 12], [half + 6, -reach], [-half - 6, -reach], [half + 6, reach + 9],
+    [-half - 6, reach + 9], [reach + half, 4], [-reach - half, 4],
+  ];
   for (const [dx, dy] of offsets) {
     const x = at.x + dx, y = at.y + dy, box = [x - half, y - LINE + 3, x + half, y + 3];
     if (box[0] < frame.left || box[2] > frame.left + frame.width || box[1] < frame.top || box[3] > frame.top + frame.height) continue;

@@ -141,5 +141,4 @@ function listen(plot) {
     plot.painted = "";
     app.view.set({ zoom: ends.flat() });
   });
-  graph.on("plotly_doubleclick", () => app.view.set({ zoom: null }));
 }
