@@ -1,4 +1,4 @@
-"""The README's picture: `python docs/picture.py REPORT.html` draws its Pareto panels, light, into docs/front.png."""
+"""The README's picture: `python docs/picture.py REPORT.html` draws its explorer, light, into docs/front.png."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-ONLY_PANELS = "#fronts h2, #fronts > .caption { display: none } #fronts { margin: 0; padding: 12px 20px }"
-
 
 def picture(report: Path, out: Path) -> None:
-    """Write the panels of `report` and their legend to `out`, about 1,200 px wide."""
+    """Write the plot of `report` and what stands beside it to `out`, about 1,200 px wide."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1240, "height": 900}, color_scheme="light")
         page.goto(report.resolve().as_uri())
-        page.wait_for_selector("#fronts .scatterlayer .point")
-        page.add_style_tag(content=ONLY_PANELS)
-        page.locator("#fronts").screenshot(path=out, animations="disabled")
+        page.wait_for_selector("#x-plot .main-svg")
+        page.wait_for_timeout(500)
+        page.locator(".x-wide").screenshot(path=out, animations="disabled")
         browser.close()
 
 

@@ -78,7 +78,7 @@ def study_of(snapshot: Snapshot) -> StudyReport:
         recipe = recipe.model_copy(update={"name": head.name})
     stored = head.facts
     provenance = _provenance(stored) if "environment" in stored and "recipe" in stored else dict(stored)
-    return StudyReport(ordered, recipe, provenance, source=head.source, option=head.option)
+    return StudyReport(ordered, recipe, provenance, source=head.source, option=head.option, assumed=head.recipe is None)
 
 
 def _provenance(stored: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -40,6 +41,7 @@ def explorer(study: StudyReport, analysis: Analysis) -> dict[str, Any]:
     made = []
     for key, (one, records) in enumerate(shown):
         about = head(one.recipe, str(key), one.source, one.option)
+        about = dataclasses.replace(about, recipe={}) if one.assumed else about
         made.append(study_document(about, [row(record, about.objectives) for record in records], whole=True))
     return page_document(made, published(), note=NOTE)
 
@@ -94,7 +96,7 @@ def _search(study: StudyReport, analysis: Analysis) -> str:
         if there < study.importance_needs
         else ""
     )
-    return f'<div class="grid">{plots(shown, "plot short")}</div>{missing}'
+    return f'<div class="grid two">{plots(shown, "plot short")}</div>{missing}'
 
 
 def _failures(analysis: Analysis) -> str:
@@ -108,6 +110,11 @@ def _provenance(study: StudyReport) -> str:
         for key, value in tables.flat(study.provenance)
     )
     facts = f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>' if rows else ""
+    if study.assumed:
+        goals, limits = (", ".join(named) for named in (study.recipe.objectives, study.recipe.limits))
+        said = f"No recipe came with these records: {goals} are taken for objectives"
+        said += f", and for limits what the records were held to ({limits})." if limits else "; no limit is known."
+        return f"{facts}\n<p>{escape(said)}</p>"
     return f'{facts}\n<h3 class="later">Recipe</h3>\n<pre tabindex="0">{escape(recipe_yaml(study))}</pre>'
 
 

@@ -44,10 +44,11 @@ def show_command(record: Record) -> str:
 def front_table(analysis: Analysis) -> Table:
     """The front, the tied ones marked, and every baseline wherever it stands."""
     shown = [*analysis.front, *(result for result in analysis.baselines if result not in analysis.front)]
+    keys = analysis.measured
     columns = (
         Column("status", "status"),
         Column("trial", "network", "number"),
-        *(_metric_column(key) for key in analysis.measured),
+        *(_metric_column(key) for key in keys),
         Column("baseline", "baseline"),
         Column("arch", "notation", "code"),
         Column("command", "command", "code"),
@@ -56,7 +57,7 @@ def front_table(analysis: Analysis) -> Table:
         (
             Cell(result.stands, result.stands, mark=result.status or "none"),
             Cell(result.name, result.record.trial),
-            *(_reading_cell(result, key) for key in analysis.measured),
+            *(_reading_cell(result, key) for key in keys),
             text(result.record.baseline),
             text(result.record.arch),
             text(show_command(result.record)),

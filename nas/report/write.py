@@ -60,7 +60,7 @@ def _documents(study: StudyReport, analysis: Analysis) -> dict[str, str]:
         "schema": 1,
         "study": study.recipe.name,
         "provenance": study.provenance,
-        "recipe": study.recipe.model_dump(mode="json"),
+        "recipe": None if study.assumed else study.recipe.model_dump(mode="json"),
         "files": sorted([*documents, "data/records.jsonl", "provenance.json"]),
     }
     return {**documents, "provenance.json": json.dumps(provenance, indent=2, sort_keys=True, default=str) + "\n"}
