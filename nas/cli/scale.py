@@ -31,7 +31,9 @@ def scale(  # noqa: PLR0913, PLR0917
     fit: Annotated[
         list[Path] | None, typer.Option(metavar="RECORDS", help="A measured family's records.jsonl; repeat for more.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for YAML files and tables.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for YAML files, tables and the page.")
+    ] = None,
     storage: Storage = DEFAULT_STORAGE,
     json_output: Json = False,
 ) -> None:
@@ -65,8 +67,9 @@ def scale(  # noqa: PLR0913, PLR0917
             _print_family(family)
         if advice is not None:
             _print_fit(measured, advice)
-        if written:
-            console.say(f"wrote {len(written)} networks, tables and README.md into {output}")
+        if written and output is not None:
+            console.say(f"wrote {len(written)} networks, tables and figures into {output}")
+            console.say(f"report {output / 'report.html'}")
     if family is None and not any(one.laws for one in measured):
         raise typer.Exit(_NOTHING_USABLE)
 

@@ -11,7 +11,7 @@ from nas.cost import Cost, cost
 from nas.difference import differences
 from nas.metric import si
 from nas.report.papers.facts import facts, number
-from nas.report.table import Cell, Column, Table, text, to_markdown
+from nas.report.table import Cell, Column, Table, markdown, text, to_markdown
 from nas.report.write import WRITERS, ReportError, write_document
 from nas.scaling import Factors, Rule, implied_phi, staged
 from nas.space_file import dump_architecture, load_architecture
@@ -150,7 +150,8 @@ def tables_of(family: Scaled) -> list[Table]:
 
 
 def write_family(family: Scaled, out: Path) -> list[Path]:
-    """Write every member as YAML, the tables and README.md into `out`; return the paths of the members.
+    """Write every member as YAML, tables, figures with their points, README.md and report.html into `out`; return the
+    paths of the members.
 
     Raises: ReportError where `out` cannot be written.
     """
@@ -164,8 +165,7 @@ def write_family(family: Scaled, out: Path) -> list[Path]:
     }
     written = [out / name for name in documents]
     documents |= {f"tables/{table.name}.{kind}": write(table) for table in tables for kind, write in WRITERS.items()}
-    shown = [f"{table.caption}.\n\n{to_markdown(table).rstrip()}" for table in tables]
-    documents["README.md"] = "\n\n".join([f"# {family.base}, scaled", *shown]) + "\n"
+    documents |= _drawn(family, tables)
     try:
         for name, content in documents.items():
             write_document(out / name, content)
@@ -173,6 +173,24 @@ def write_family(family: Scaled, out: Path) -> list[Path]:
         reason = f"{out}: the family cannot be written: {error.strerror or error}"
         raise ReportError(reason, "name another folder with -o") from None
     return written
+
+
+def _drawn(family: Scaled, tables: list[Table]) -> dict[str, str]:
+    """The figures, the page and README.md; plotly and matplotlib are loaded only here."""
+    from nas.report.papers.figure import to_csv
+    from nas.report.papers.static import to_svg
+    from nas.report.scaled_figures import figures_of
+    from nas.report.scaled_page import render
+
+    figures = figures_of(family)
+    shown = [f"{table.caption}.\n\n{to_markdown(table).rstrip()}" for table in tables]
+    shown += [f"![{markdown(one.title)}](figures/{one.name}.svg)\n\n{markdown(one.caption)}" for one in figures]
+    return {
+        "report.html": render(family, tables, figures),
+        "README.md": "\n\n".join([f"# {markdown(family.base)}, scaled", *shown]) + "\n",
+        **{f"figures/{one.name}.svg": to_svg(one) for one in figures},
+        **{f"data/{one.name}.csv": to_csv(one) for one in figures},
+    }
 
 
 def member_name(family: Scaled, member: Made) -> str:
