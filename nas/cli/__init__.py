@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from nas.cli import console
+from nas.cli.dashboard import dashboard
 from nas.cli.doctor import doctor
 from nas.cli.grid import grid
 from nas.cli.measure import measure
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, 130 Ctrl-C, 143 SIGTERM.",
 )
-for command in (search, grid, scale, show, spaces, measure, report, doctor):
+for command in (search, grid, scale, show, spaces, measure, report, dashboard, doctor):
     app.command()(command)
 app.add_typer(studies)
 

@@ -1,0 +1,211 @@
+"""What every open page shares: one thread that reads the studies, versions of what it read, patches between them."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nas.dashboard.board import Board
+from nas.errors import NasError
+from nas.report import explore
+from nas.report.drawing import FIELDS, drawing
+from nas.study.feed import Changes, Snapshot, Source
+
+_WATCHED, _UNWATCHED = 0.25, 2.0  # seconds between polls
+_MEMORY = 60.0  # seconds for which a client counts as watching
+_LEVEL = 4  # of gzip: the next ones cost twice the time for a twentieth of the size
+
+logger = logging.getLogger(__name__)
+
+
+class UnknownError(NasError):
+    """A study or a row that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A body as it is, and as it travels."""
+
+    plain: bytes
+    zipped: bytes
+    tag: str
+
+
+class Hub:
+    """Studies of some sources, and what changed in them since any version."""
+
+    def __init__(self, sources: Sequence[Source], published: Sequence[dict[str, Any]] = (), note: str = "") -> None:
+        self._sources, self._published, self._note = list(sources), list(published), note
+        self._epoch, self._number, self._reload_at = secrets.token_hex(4), 0, 0
+        self._boards: dict[str, Board] = {}  # by identity
+        self._owners: dict[str, Source] = {}  # by key
+        self._lock, self._building = threading.RLock(), threading.Lock()
+        self._page: Packed | None = None
+        self._patch: tuple[tuple[int, int], dict[str, Any]] | None = None
+        self._listeners: set[Callable[[], None]] = set()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._seen = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="studies", daemon=True)
+
+    @property
+    def version(self) -> str:
+        return f"{self._epoch}.{self._number}"
+
+    @property
+    def closing(self) -> bool:
+        return self._closing.is_set()
+
+    # Reading.
+
+    def start(self) -> None:
+        """Read everything once, then go on reading in a thread."""
+        self.poll()
+        gc.collect()
+        gc.freeze()  # what was read stays: collections need not walk over it again
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, and every stream. Callable from a signal handler."""
+        self._closing.set()
+        self._wake.set()
+        self._notify()
+
+    def touch(self) -> None:
+        """A client was seen: read soon, and often for a while."""
+        moment = time.monotonic()
+        idle, self._seen = moment - self._seen > _MEMORY, moment
+        if idle:
+            self._wake.set()
+
+    def poll(self) -> None:
+        """Read what changed, and give it a version when all of it is here."""
+        version, changed, reload = self._number + 1, False, False
+        for source in self._sources:
+            for changes in source.poll():
+                with self._lock:
+                    reload |= self._take(source, changes, version)
+                changed = True
+        if changed:
+            with self._lock:
+                self._number, self._reload_at = version, version if reload else self._reload_at
+            self._notify()
+
+    def _take(self, source: Source, changes: Changes, version: int) -> bool:
+        """Apply changes. Whether pages must read everything anew."""
+        board, added = self._boards.get(changes.identity), False
+        if board is None:
+            if changes.head is None:
+                return False
+            board = self._boards[changes.identity] = Board(str(len(self._boards)), changes.head)
+            self._owners[board.key] = source
+            added = True
+        return board.take(changes, version) or added
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            watched = self._listeners or time.monotonic() - self._seen < _MEMORY
+            self._wake.wait(_WATCHED if watched else _UNWATCHED)
+            self._wake.clear()
+            if self._closing.is_set():
+                return
+            try:
+                self.poll()
+            except Exception:
+                logger.exception("reading the studies failed")
+                self._closing.wait(_UNWATCHED)
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener`, from any thread, when there is a new version or the hub closes. Returns what ends that."""
+        self.touch()
+        self._listeners.add(listener)
+
+        def end() -> None:
+            self._listeners.discard(listener)
+
+        return end
+
+    # Answering.
+
+    def page(self) -> Packed:
+        """The page document as it is now."""
+        with self._building:
+            found = self._page
+            if found is None or found.tag != self.version:
+                with self._lock:
+                    version = self.version
+                    studies = [board.document() for board in self._boards.values()]
+                document = explore.page_document(
+                    studies, self._published, mode="live", version=version, note=self._note
+                )
+                plain = encode(document)
+                found = self._page = Packed(plain, gzip.compress(plain, _LEVEL, mtime=0), version)
+            return found
+
+    def changes(self, since: str) -> dict[str, Any]:
+        """The patch from the version `since`, of which it says the new version; `reload` where there is none."""
+        number = self._parse(since)
+        with self._lock:
+            reload = number is None or number < self._reload_at
+            patch = {"version": self.version, "now": round(time.time(), 3), "reload": reload, "studies": []}
+            if number is None or reload or number == self._number:
+                return patch
+            if self._patch is None or self._patch[0] != (number, self._number):
+                parts = [part for board in self._boards.values() if (part := board.patch(number))]
+                self._patch = ((number, self._number), {**patch, "studies": parts})
+            return {**self._patch[1], "now": patch["now"]}
+
+    def network(self, key: str, row: int) -> dict[str, Any]:
+        """What is inside the network of a row; no rows where that is not known. Raises: UnknownError."""
+        board = self._board(key)
+        if not 0 <= row < len(board.rows):
+            raise UnknownError(f"study {key} has no row {row}", f"rows: 0 to {len(board.rows) - 1}")
+        return {"fields": list(FIELDS), "rows": drawing(board.rows[row].arch)}
+
+    def snapshot(self, key: str) -> Snapshot:
+        """A study whole, read for this. Raises: NasError."""
+        self._board(key)
+        identity = next(identity for identity, board in self._boards.items() if board.key == key)
+        return self._owners[key].snapshot(identity)
+
+    def stamp(self, key: str) -> str:
+        """The version at which a study changed last. Raises: UnknownError."""
+        return f"{self._epoch}.{self._board(key).stamp}"
+
+    def name(self, key: str) -> str:
+        """What a study is called. Raises: UnknownError."""
+        return self._board(key).feed.name
+
+    def places(self, key: str) -> list[tuple[int | None, str]]:
+        """What each row is of: the trial, or without one the network's id. Raises: UnknownError."""
+        with self._lock:
+            return [(row.trial, row.id if row.trial is None else "") for row in self._board(key).rows]
+
+    def _board(self, key: str) -> Board:
+        for board in self._boards.values():
+            if board.key == key:
+                return board
+        raise UnknownError(f"no study {key!r}", f"studies: {', '.join(board.key for board in self._boards.values())}")
+
+    def _parse(self, version: str) -> int | None:
+        """The number of a version of this server; None of another's."""
+        epoch, _, number = version.partition(".")
+        known = epoch == self._epoch and number.isascii() and number.isdigit() and len(number) < 12
+        return int(number) if known and int(number) <= self._number else None
+
+
+def encode(document: Any) -> bytes:
+    """JSON as short as it gets. Text from a study may hold halves of characters: they become question marks."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace")
