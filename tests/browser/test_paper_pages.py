@@ -11,7 +11,8 @@ from nas.report.papers import Inputs, Paper, make_paper
 from nas.report.papers.write import write_paper
 from nas.report.papers.zoo import Zoo, load_zoo
 from nas.resources import shipped
-from tests.browser.test_report_page import browser, visit  # noqa: F401
+from tests.browser.test_report_page import visit  # noqa: F401
+from tests.explorer_browser import browser  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
