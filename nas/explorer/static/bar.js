@@ -2,7 +2,7 @@
 
 import { arrow, formatValue, labelWithUnit, unitOf } from "./format.js";
 import { copyButton, element, setText, svgElement } from "./dom.js";
-import { colourScale, publishedShown } from "./marks.js";
+import { STUDY_SHAPES, colourScale, publishedShown } from "./marks.js";
 
 const TOGGLES = [
   ["spread", "spread", "Bars of the noise of a reading: half its width to each side"],
@@ -118,13 +118,26 @@ function syncLegend(app, legend) {
     if (sparse.baseline.has(g)) counts.set("baseline", counts.get("baseline") + 1);
   }
   counts.set("published", publishedShown(app, app.plot?.axes ?? []).length);
-  const present = [...counts].filter(([, count]) => count), text = JSON.stringify(present);
+  const present = [...counts].filter(([, count]) => count), studies = app.store.studies.filter((study) => !app.view.get().hidden.includes(study.key));
+  const text = JSON.stringify([present, studies.map((study) => study.label)]);
   if (legend.dataset.counts === text) return;
   legend.dataset.counts = text;
   legend.replaceChildren(...present.map(([key, count]) => element("li", { title: SIGN_WORDS[key][1] },
     svgElement("svg", { viewBox: "0 0 22 16", "aria-hidden": "true" }, ...SIGN_SHAPES[key]()), element("span", {}, SIGN_WORDS[key][0]),
-    element("span", { className: "x-count" }, count.toLocaleString("en-US")))));
+    element("span", { className: "x-count" }, count.toLocaleString("en-US")))),
+  ...(app.store.studies.length > 1 ? studies.map(studySign) : []));
   legend.title = "Standing in all objectives of the study; the line is the front of the two axes shown alone";
+}
+
+const STUDY_PATHS = {
+  circle: "M7.4 8a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0", square: "M7.6 4.6h6.8v6.8H7.6z", triangle: "M11 12.2L15.2 4.8H6.8z",
+  bar: "M6.5 8h9", plus: "M6.8 8h8.4M11 3.8v8.4",
+};
+
+function studySign(study) {
+  const [shape] = STUDY_SHAPES[study.number % STUDY_SHAPES.length], path = svgElement("path", { class: "x-study-sign", d: STUDY_PATHS[shape] });
+  return element("li", { title: "The shape of its dominated networks" }, svgElement("svg", { viewBox: "0 0 22 16", "aria-hidden": "true" }, path),
+    element("span", {}, study.label));
 }
 
 function syncScale(app, place) {

@@ -1,7 +1,7 @@
 // The canvas under plotly's transparent plot area: grid, networks, spread bars. Stamps instead of paths, because ten
 // thousand arcs take a software renderer longer than a reader waits.
 
-import { LAYERS, MANY, SIGNS, baselinesAmong, cividis } from "./marks.js";
+import { LAYERS, MANY, SIGNS, STUDY_SHAPES, baselinesAmong, cividis, shapeNumber } from "./marks.js";
 import { STATUS_CODE } from "./derived.js";
 import { cssColour } from "./dom.js";
 
@@ -95,7 +95,7 @@ function drawStamps(app, pen, frame, scene, ratio) {
     for (; i < end; i++) {
       const x = placed.xs[i], y = placed.ys[i];
       if (!frame.holds(x, y, 8)) continue;
-      const stamp = press(status, shade(placed.rows[i]));
+      const g = placed.rows[i], stamp = press(status, shade(g), status === STATUS_CODE.dominated ? shapeNumber(app, g) : 0);
       // whole device pixels: a stamp between pixels is smeared
       pen.drawImage(stamp.image, Math.round((x - stamp.half) * ratio) / ratio, Math.round((y - stamp.half) * ratio) / ratio, 2 * stamp.half, 2 * stamp.half);
     }
@@ -157,14 +157,17 @@ function drawRings(app, pen, frame, { placed, rows, published }) {
 /** A function that gives the stamp of a status and a shade; each is painted once. */
 function stampPress(ratio, crowded) {
   const made = new Map(), colours = Object.fromEntries(["dominated", "infeasible", "front", "card"].map((name) => [name, cssColour(name)]));
-  return (status, shade) => {
-    const key = status * 100 + shade;
-    if (!made.has(key)) made.set(key, stamp(crowded ? { ...SIGNS[status], ...CROWDED[status] } : SIGNS[status], shade, colours, ratio));
+  return (status, shade, number) => {
+    const key = (status * 10 + number) * 100 + shade;
+    if (!made.has(key)) {
+      const sign = { ...SIGNS[status], ...(number ? { shape: STUDY_SHAPES[number][0] } : {}), ...(crowded ? CROWDED[status] : {}) };
+      made.set(key, paintedStamp(sign, shade, colours, ratio));
+    }
     return made.get(key);
   };
 }
 
-function stamp({ shape, size, colour, opacity }, shade, colours, ratio) {
+function paintedStamp({ shape, size, colour, opacity }, shade, colours, ratio) {
   const half = Math.ceil(size + 2.5), image = document.createElement("canvas");
   image.width = image.height = Math.ceil(2 * half * ratio);
   const pen = image.getContext("2d"), tinted = shade >= 0 && shape !== "cross";
@@ -174,22 +177,26 @@ function stamp({ shape, size, colour, opacity }, shade, colours, ratio) {
   pen.strokeStyle = tinted && !shape.includes("diamond") ? pen.fillStyle : colours[colour];
   pen.beginPath();
   outline(pen, shape, size);
-  if (shape === "circle" || shape === "diamond" || (tinted && shape === "open diamond")) pen.fill();
+  if (FILLED.includes(shape) || (tinted && shape === "open diamond")) pen.fill();
   pen.lineWidth = shape === "cross" ? 1.3 : 1.7;
-  if (shape !== "circle") pen.stroke();
+  if (shape === "diamond" || !FILLED.includes(shape)) pen.stroke();
   return { image, half };
 }
 
+const FILLED = ["circle", "diamond", "square", "triangle"];
+const CORNERS = {
+  square: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]], triangle: [[0, 1.1], [1.15, -0.9], [-1.15, -0.9]],
+  diamond: [[0, -1], [1, 0], [0, 1], [-1, 0]],
+};
+const STROKES = { cross: [[-1, -1, 1, 1], [-1, 1, 1, -1]], bar: [[-1.2, 0, 1.2, 0]], plus: [[-1.1, 0, 1.1, 0], [0, -1.1, 0, 1.1]] };
+
 function outline(pen, shape, size) {
-  if (shape === "circle" || shape === "ring") pen.arc(0, 0, size, 0, 2 * Math.PI);
-  else if (shape === "cross") {
-    for (const side of [-1, 1]) {
-      pen.moveTo(-size, -size * side);
-      pen.lineTo(size, size * side);
-    }
-  } else {
-    pen.moveTo(0, -size);
-    for (const [x, y] of [[size, 0], [0, size], [-size, 0]]) pen.lineTo(x, y);
-    pen.closePath();
+  if (shape === "circle" || shape === "ring") return pen.arc(0, 0, size, 0, 2 * Math.PI);
+  for (const [x0, y0, x1, y1] of STROKES[shape] ?? []) {
+    pen.moveTo(x0 * size, y0 * size);
+    pen.lineTo(x1 * size, y1 * size);
   }
+  const corners = CORNERS[shape.replace("open ", "")] ?? [];
+  corners.forEach(([x, y], i) => (i ? pen.lineTo(x * size, y * size) : pen.moveTo(x * size, y * size)));
+  return corners.length && pen.closePath();
 }

@@ -2,7 +2,7 @@
 
 import { axisTitle } from "./axes.js";
 import { formatValue } from "./format.js";
-import { LAYERS, MANY, SIGNS, baselinesAmong, cividis, colourScale } from "./marks.js";
+import { LAYERS, MANY, SIGNS, STUDY_SHAPES, baselinesAmong, cividis, colourScale, shapeNumber } from "./marks.js";
 import { lineTraces } from "./plot.js";
 import { plainForPlotly } from "./dom.js";
 
@@ -45,6 +45,7 @@ function layerTrace(app, { layers, shade }, status) {
   const sign = SIGNS[status], rows = layers.get(status), noisy = sign.colour === "front" && app.store.derived.ranked <= MANY && app.view.get().show.spread;
   const trace = marks(app, rows, { symbol: sign.symbol, colour: LIGHT[sign.colour], size: 2 * sign.size, spread: noisy });
   trace.marker.opacity = sign.opacity;
+  if (sign.shape === "circle" && app.store.studies.length > 1) trace.marker.symbol = rows.map((g) => STUDY_SHAPES[shapeNumber(app, g)][1]);
   if (colourScale(app) && sign.shape !== "cross") trace.marker.color = rows.map((g) => (shade(g) < 0 ? LIGHT.dominated : cividis(shade(g) / 63)));
   return trace;
 }

@@ -20,7 +20,7 @@ function madeWords(app) {
 }
 
 function syncHead(app, place) {
-  const { studies } = app.store, lines = studies.map((study) => studyLine(app, study, studies.length > 1 || app.source.mode === "live"));
+  const { studies } = app.store, lines = studies.map((study) => studyLine(app, study, studies.length > 1));
   const text = JSON.stringify(lines);
   if (app.source.mode === "live") nameLivePage(studies);
   if (place.dataset.text === text) return;

@@ -5,13 +5,14 @@ import { element, setText } from "./dom.js";
 import { getJson } from "./data.js";
 
 const POLL = 2000, RETRY = 1000, AGAIN = 20000; // ms
+const RUNNING = 3;
 
 /** Keeps the page in step with the server. */
 export function mountLive(app) {
   const word = element("span", { className: "x-live-word" }), dot = element("i", { className: "x-dot", "aria-hidden": "true" });
   const pause = element("button", { type: "button", className: "x-button", "aria-pressed": "false", onclick: () => app.view.set({ paused: !app.view.get().paused }) }, "pause");
   app.status.replaceChildren(dot, word, pause);
-  const feed = { app, word, dot, pause, queue: [], failures: 0, connected: true, polling: false, changed: Date.now(), events: null, timer: 0 };
+  const feed = { app, word, dot, pause, queue: [], failures: 0, connected: true, polling: false, changed: lastEnd(app), events: null, timer: 0 };
   app.on(({ keys }) => {
     if (!keys.has("paused")) return;
     const { paused } = app.view.get();
@@ -108,17 +109,28 @@ async function take(feed, patch) {
 /** "live · changed 2 s ago", "paused · 3 new", "connection lost, retrying". */
 function showStatus(feed) {
   const { app, queue } = feed, { paused } = app.view.get(), age = ageText(Date.now() - feed.changed);
-  const fresh = queue.reduce((sum, patch) => sum + (patch.studies ?? []).reduce((n, part) => n + (part.at?.length ?? 0), 0), 0);
-  const state = !feed.connected ? "lost" : paused ? "paused" : "live";
-  const words = { lost: "connection lost, retrying", paused: `paused${fresh ? ` · ${fresh} new` : ""}`, live: `live · changed ${age} ago` };
-  setText(feed.word, feed.connected && feed.polling && !paused ? `${words.live} · polling` : words[state]);
+  const fresh = queue.flatMap((patch) => patch.studies ?? []).reduce((sum, part) => sum + finished(part), 0);
+  const away = app.store.studies.length > 0 && app.store.studies.every((study) => study.state === "unreachable");
+  const state = !feed.connected ? "lost" : paused ? "paused" : away ? "away" : "live";
+  const words = { lost: "connection lost, retrying", away: "storage unreachable, retrying", paused: `paused${fresh ? ` · ${fresh} new` : ""}`, live: `live · changed ${age} ago` };
+  setText(feed.word, words[state] + (feed.polling && state === "live" ? " · polling" : ""));
   if (feed.dot.dataset.state === state) return;
   if (feed.dot.dataset.state && (state === "lost" || feed.dot.dataset.state === "lost")) app.announce(state === "lost" ? "Connection lost." : "Connected again.");
   feed.dot.dataset.state = state;
 }
 
+const finished = (part) => (part.rows?.state ?? []).filter((state) => state !== RUNNING).length;
+
+/** When the last trial that is known ended, by this machine's clock. */
+function lastEnd({ store }) {
+  let last = 0;
+  for (let g = 0; g < store.n; g++) last = Math.max(last, 1000 * ((store.started(g) ?? 0) + (store.seconds(g) ?? 0)));
+  return Math.min(Date.now(), last || Date.now());
+}
+
 function ageText(ms) {
   const seconds = Math.round(ms / 1000);
   if (seconds < 90) return `${seconds} s`;
+  if (seconds > 172800) return `${Math.round(seconds / 86400)} days`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

@@ -15,6 +15,15 @@ export const SIGNS = {
 export const LAYERS = [dominated, unranked, infeasible, tied, front];
 export const MANY = 300; // front members beyond which spread bars are drawn for the selected alone
 
+// where several studies lie over each other, the shape of an unranked or dominated network says whose it is
+export const STUDY_SHAPES = [["circle", "circle"], ["square", "square"], ["triangle", "triangle-down"], ["bar", "line-ew-open"], ["plus", "cross"]];
+
+/** Which of the shapes a network wears: by its study, where there are several. */
+export function shapeNumber(app, g) {
+  const { studies } = app.store;
+  return studies.length > 1 && g >= 0 ? app.store.study(g).number % STUDY_SHAPES.length : 0;
+}
+
 const CIVIDIS = [
   [0, 32, 77], [0, 48, 111], [42, 63, 109], [72, 78, 108], [94, 93, 110], [114, 108, 113], [134, 125, 119], [155, 142, 118], [177, 159, 112],
   [200, 177, 102], [224, 196, 85], [243, 216, 62], [255, 234, 70],
