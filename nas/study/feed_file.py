@@ -164,16 +164,18 @@ def records_file(path: Path) -> Path:
 
 
 def _beside(path: Path) -> tuple[Recipe | None, Mapping[str, Any]]:
-    """The recipe and the provenance that lie with the records: a report's, or a recipe.yaml."""
+    """The recipe and the provenance that lie with the records: a report's, a recipe.yaml, or NAME.yaml."""
     try:
         document = json.loads((path.parent.parent / "provenance.json").read_text(encoding="utf-8"))
         return Recipe.model_validate_json(json.dumps(document["recipe"])), dict(document.get("provenance") or {})
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    try:
-        return load_recipe(str(path.parent / "recipe.yaml")), {}
-    except (OSError, ValueError):
-        return None, {}
+    for recipe in (path.parent / "recipe.yaml", path.parent.with_suffix(".yaml")):  # studies/NAME/ beside NAME.yaml
+        try:
+            return load_recipe(str(recipe)), {}
+        except (OSError, ValueError):
+            continue
+    return None, {}
 
 
 def _is_whole(line: bytes) -> bool:
