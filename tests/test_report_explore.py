@@ -69,7 +69,7 @@ def test_spreads_are_those_of_the_tables():
     for number, one in enumerate(found):
         expected = spreads(one, floor)
         for key, column in document["rows"]["spreads"].items():
-            assert (column[number] or 0) == pytest.approx(expected.get(key, 0), rel=6e-3)
+            assert (column[number] or 0) == pytest.approx(expected.get(key, 0), rel=1e-5)
 
 
 def test_a_reward_has_a_value_a_noise_and_an_axis():
@@ -86,7 +86,7 @@ def test_a_reward_has_a_value_a_noise_and_an_axis():
             result = analysed[id(one)]
             assert document["rows"]["values"][reward.key][number] == pytest.approx(result.values[reward.key], rel=1e-5)
             assert document["rows"]["spreads"][reward.key][number] == pytest.approx(
-                result.spreads[reward.key], rel=6e-3
+                result.spreads[reward.key], rel=1e-5
             )
 
 

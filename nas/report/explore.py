@@ -52,7 +52,9 @@ class Labels:
 
 def head(recipe: Recipe, key: str = "0", source: str = "", option: str | None = None) -> Head:
     """The head of the study that this recipe makes."""
-    asked = {"space": recipe.space, "sampler": recipe.sampler, "trials": recipe.trials}
+    asked: dict[str, Any] = {"space": recipe.space}
+    if recipe.grid is None:  # a grid is measured whole, by no sampler
+        asked |= {"sampler": recipe.sampler, "trials": recipe.trials}
     return Head(
         key, recipe.name, recipe.parsed_objectives, recipe.parsed_limits, recipe.question, source, option, asked
     )
@@ -237,7 +239,7 @@ def _spreads(head: Head, row: Row, floor: Mapping[str, float]) -> dict[str, Numb
     noise = half_widths(row.values, row.spreads, floor)
     if any(not objective.is_metric for objective in head.objectives):
         noise |= {key: spread for key, (_, spread) in rewards(row.values, noise, head.objectives).items()}
-    return {key: rounded(value, 3) for key, value in noise.items() if value}
+    return {key: rounded(value) for key, value in noise.items() if value}  # fewer digits would be rounded twice
 
 
 def _resolution(arch: str) -> int | None:
