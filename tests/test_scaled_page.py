@@ -39,7 +39,7 @@ def test_published_networks_are_hollow_beside_those_the_rule_makes() -> None:
 def test_published_accuracies_are_those_printed_and_name_their_source() -> None:
     (series,) = drawn(family("efficientnet-b0"))["scale-accuracy"].series
     assert series.y == (77.1, 79.1, 80.1, 81.6, 82.9, 83.6, 84.0, 84.3)
-    assert series.labels[0] == "EfficientNet-B0, arXiv:1905.11946v5 Table 2"
+    assert (series.labels[0], series.sources[0]) == ("EfficientNet-B0", "arXiv:1905.11946v5 Table 2")
     second = drawn(family("efficientnetv2-b0", "staged"))["scale-accuracy"].series[0]
     assert len(second.y) == 4
     assert second.kind == "published"

@@ -59,10 +59,11 @@ def _accuracy(known: tuple[Published, ...]) -> Figure | None:
     with_it = [(member, printed[member.name]) for member in known if member.name in printed]
     if not with_it:
         return None
-    labels = tuple(f"{entry['name']}, {entry['source']}" for _, entry in with_it)
+    labels = tuple(entry["name"] for _, entry in with_it)
+    sources = tuple(entry["source"] for _, entry in with_it)
     flops = tuple(member.cost.flops / 1e9 for member, _ in with_it)
     top1 = tuple(float(entry["top1_pct"]) for _, entry in with_it)
-    series = Series("published", "published", flops, top1, labels, style=1)
+    series = Series("published", "published", flops, top1, labels, style=1, sources=sources)
     caption = "ImageNet top-1 as printed, over the FLOPs counted of the network. What the rule makes was trained by "
     caption += "nobody, so it has no accuracy here."
     return Figure("scale-accuracy", "Published accuracy over FLOPs", caption,

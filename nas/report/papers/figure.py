@@ -30,7 +30,8 @@ class Axis:
 class Series:
     """Points of one kind, or the line through them; published marks are hollow, regenerated ones filled. `labels`: what
     each point is called. `style`: a row of STYLES; otherwise the series' own place. `errors`: of y, up and down.
-    `marks`: each point is marked. `hollow`: stated where the kind does not tell."""
+    `marks`: each point is marked. `hollow`: stated where the kind does not tell. `sources`:
+    where each point is printed, for the pointer on the page."""
 
     name: str
     kind: Kind
@@ -42,6 +43,7 @@ class Series:
     errors: tuple[float, ...] = ()
     marks: bool = True
     hollow: bool | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def is_hollow(self) -> bool:

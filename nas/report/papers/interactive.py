@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
 from typing import Any
 
@@ -9,6 +10,8 @@ import plotly.graph_objects as go
 
 from nas.report.figures import Drawing, log_ticks
 from nas.report.papers.figure import Axis, Figure, Series
+
+_WRAP = 42  # characters a line of a hover label
 
 
 def draw(figure: Figure) -> Drawing:
@@ -31,7 +34,8 @@ def draw(figure: Figure) -> Drawing:
 def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> Any:
     role, _, symbol, dash = style
     hollow = series.is_hollow
-    names = [escape(name) for name in series.labels] or [escape(series.name)] * len(series.x)
+    names = [escape(name or series.name) for name in series.labels] or [escape(series.name)] * len(series.x)
+    printed = "<br>%{customdata}" if series.sources else ""
     return go.Scatter(
         x=list(series.x),
         y=list(series.y),
@@ -39,6 +43,7 @@ def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> 
         mode=_mode(figure, series),
         error_y={"type": "data", "array": list(series.errors), "thickness": 1, "width": 3} if series.errors else None,
         text=names,
+        customdata=["<br>".join(_source(source)) for source in series.sources] or None,
         textposition="top center",
         textfont={"size": 11},
         line={"dash": dash, "width": 1.6},
@@ -49,9 +54,14 @@ def _trace(figure: Figure, series: Series, style: tuple[str, str, str, str]) -> 
         },
         hovertemplate="<b>%{text}</b><br>"
         f"{escape(figure.x.label)}: %{{x:.5~g}}<br>{escape(figure.y.label)}: %{{y:.5~g}}"
-        f"<extra>{escape(series.kind)}</extra>",
+        f"{printed}<extra>{escape(series.kind)}</extra>",
         meta={"role": role},
     )
+
+
+def _source(source: str) -> list[str]:
+    """`printed in …`, in lines that fit a phone."""
+    return [escape(part) for part in textwrap.wrap(f"printed in {source}", _WRAP)]
 
 
 def _mode(figure: Figure, series: Series) -> str:

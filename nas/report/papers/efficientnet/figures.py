@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from nas.report.papers.efficientnet.scaled import factors, scaled
 from nas.report.papers.facts import Fact, facts, number
-from nas.report.papers.figure import Axis, Figure, Series
+from nas.report.papers.figure import Axis, Figure, Kind, Series
 from nas.report.papers.networks import billions, closed, count
 from nas.report.papers.paper import Section
 from nas.report.papers.peers import network
@@ -51,8 +51,8 @@ def one_dimension() -> Section:
         labels = tuple(f"{dimension[0]} = {row[dimension]}" for row in curve)
         top1 = tuple(number(row["top1_pct"]) for row in curve)
         series = (
-            Series("published", "published", tuple(printed), top1, labels, style=0),
-            Series("FLOPs computed from B0", "computed", tuple(ours), top1, labels, style=1),
+            Series("published", "published", tuple(printed), top1, labels, style=0, sources=_sources(curve)),
+            Series("FLOPs computed from B0", "computed", tuple(ours), top1, labels, style=1, sources=_sources(curve)),
         )
         caption = f"The published curve starts at {curve[0]['flops_b']} B, B0 costs {start} B. {_HOW}"
         title = f"Figure 3: scaling B0 by {dimension}"
@@ -61,7 +61,8 @@ def one_dimension() -> Section:
         for name, kind, costs in ((f"{dimension}, published", "published", printed),
                                   (f"{dimension}, computed", "computed", ours)):  # fmt: skip
             share = tuple(value / costs[0] for value in costs)
-            relative.append(Series(name, "published" if kind == "published" else "computed", steps, share, style=place))
+            which: Kind = "published" if kind == "published" else "computed"
+            relative.append(Series(name, which, steps, share, style=place, sources=_sources(curve)))
     caption = "Each curve over its own start: what a factor costs, whatever the base was."
     x, y = Axis("factor"), Axis("FLOPs ÷ FLOPs at factor 1", log=True)
     figures.append(Figure("figure3-cost", "What a factor costs", caption, x, y, tuple(relative)))
@@ -79,13 +80,16 @@ def widths() -> Section:
         label = f"d = {depth:g}, r = {resolution:g}"
         flops = tuple(number(row["flops_b"]) for row in curve)
         top1 = tuple(number(row["top1_pct"]) for row in curve)
-        series.append(Series(f"{label}, published", "published", flops, top1, style=place))
+        series.append(Series(f"{label}, published", "published", flops, top1, style=place, sources=_sources(curve)))
         known = [row for row in curve if row["width"] and not row["width"].endswith("?")] or curve[:1]
         by = [(depth, number(row["width"]) if row["width"] else 1.0, resolution) for row in known]
         ours = tuple(billions(scaled(base, one)) for one in by)
         heights = tuple(number(row["top1_pct"]) for row in known)
         labels = tuple(f"w = {one[1]:g}" for one in by)
-        series.append(Series(f"{label}, computed", "computed", ours, heights, labels, len(ours) > 1, place))
+        line = len(ours) > 1
+        series.append(
+            Series(f"{label}, computed", "computed", ours, heights, labels, line, place, sources=_sources(known))
+        )
         starts.append((label, curve[0], ours[0]))
     caption = (
         "Filled marks: B0 scaled in closed form at the width factors that are known, which is every printed one for "
@@ -123,8 +127,9 @@ def methods() -> Section:
         else:
             ours = tuple(billions(scaled(base, factors(row))) for row in curve)
             labels = tuple(f"{method[0]} = {row[method]}" for row in curve)
-        series.append(Series(f"{method}, published", "published", printed, top1, labels, style=place))
-        series.append(Series(f"{method}, computed", "computed", ours, top1, labels, style=place))
+        for kind, costs in (("published", printed), ("computed", ours)):
+            which: Kind = "published" if kind == "published" else "computed"
+            series.append(Series(f"{method}, {kind}", which, costs, top1, labels, style=place, sources=_sources(curve)))
     caption = (
         "In the paper every curve starts at B0's 0.39 B, and the points after it are those of Figure 3, whose curves "
         f"start at 0.50 B. {_HOW}"
@@ -150,4 +155,9 @@ def _network(row: Fact) -> str:
 def _points(name: str, kind: str, rows: Sequence[Fact], x: Sequence[float], style: int, line: bool = True) -> Series:
     y = tuple(number(row["top1_pct"]) for row in rows)
     labels = tuple(row["model"] for row in rows)
-    return Series(name, "published" if kind == "published" else "computed", tuple(x), y, labels, line, style)
+    which: Kind = "published" if kind == "published" else "computed"
+    return Series(name, which, tuple(x), y, labels, line, style, sources=_sources(rows))
+
+
+def _sources(rows: Iterable[Fact]) -> tuple[str, ...]:
+    return tuple(row["source"] for row in rows)

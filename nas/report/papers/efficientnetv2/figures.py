@@ -215,4 +215,5 @@ def _by_family(rows: Iterable[Fact], suffix: str, value: Value, kind: Kind) -> l
 def _series(name: str, kind: Kind, points: list[tuple[Fact, float]], style: int) -> Series:
     labels = tuple(plotted(row.get("series", ""), row["model"]) or row["model"] for row, _ in points)
     x = tuple(place for _, place in points)
-    return Series(name, kind, x, tuple(number(row["top1_pct"]) for row, _ in points), labels, False, style)
+    top1 = tuple(number(row["top1_pct"]) for row, _ in points)
+    return Series(name, kind, x, top1, labels, False, style, sources=tuple(row["source"] for row, _ in points))

@@ -75,8 +75,11 @@ def accuracy() -> Section:
             labels = tuple(f"{width} at {row['px']} px" for row in group)
             printed = tuple(number(row["mult_adds_m"]) for row in group)
             ours = tuple(_flops(multiplied(kind, number(width), int(row["px"]))) for row in group)
-            series.append(Series(f"width {width}, published", "published", printed, top1, labels, False, place))
-            series.append(Series(f"width {width}, computed", "computed", ours, top1, labels, True, place))
+            said = tuple(row["source"] for row in group)
+            series += [
+                Series(f"width {width}, published", "published", printed, top1, labels, False, place, sources=said),
+                Series(f"width {width}, computed", "computed", ours, top1, labels, True, place, sources=said),
+            ]
         x, y = Axis("mult-adds (M)", log=True), Axis("ImageNet top-1 (%), published")
         caption = "Accuracies are those of the official checkpoints in both series; only the costs are computed."
         figures.append(Figure(f"{name}-grid", f"{title}: both multipliers", caption, x, y, tuple(series)))
