@@ -1,4 +1,5 @@
 // The answer to a question in words: the network, its runner-up, how sure it is, what relaxing would buy.
+import { incomparable } from "./comparison.js";
 import { secondCriteria } from "./decision.js";
 import { deltaWords, noiseWords } from "./deltas.js";
 import { element } from "./dom.js";
@@ -18,14 +19,32 @@ const needText = (app, [key, relation, bound]) => {
 
 // Nodes for the place of the answer; `told` is null while a device is still to be chosen.
 export function answerNodes(app, question, told) {
-  if (!told) return [line("These readings were taken on different devices or under different trainings, and do not compare. Choose one.", "p-strong")];
+  if (!told)
+    return [
+      line(
+        "These readings were taken on different devices or under different trainings, and do not compare. Choose one.",
+        "p-strong",
+      ),
+    ];
   if (!told.best) return noneNodes(app, question, told);
-  const { best } = told, metric = app.store.metric(question.key);
+  const { best } = told,
+    metric = app.store.metric(question.key);
   return [
-    element("div", { className: "p-head" }, nameButton(app, best.g, "p-name"), standingTag(standingOfNetwork(app, best.g)),
-      element("b", { className: "p-figure" }, `${readingOf(app, best, question.key)} ${perSecond(metric)}`.trim())),
+    element(
+      "div",
+      { className: "p-head" },
+      nameButton(app, best.g, "p-name"),
+      standingTag(standingOfNetwork(app, best.g)),
+      element("b", { className: "p-figure" }, `${readingOf(app, best, question.key)} ${perSecond(metric)}`.trim()),
+    ),
     line(`${qualifyText(told)}`, "p-quiet"),
-    element("ul", { className: "p-said" }, ...runnerLines(app, question, told), ...marginLines(app, told), ...relaxedLines(app, question, told)),
+    element(
+      "ul",
+      { className: "p-said" },
+      ...runnerLines(app, question, told),
+      ...marginLines(app, told),
+      ...relaxedLines(app, question, told),
+    ),
     answerButtons(app, best.g),
   ];
 }
@@ -34,13 +53,19 @@ const perSecond = (metric) => (metric.unit === "images/s" ? "images/s" : "");
 const line = (text, className = "") => element("p", { className }, text);
 
 function qualifyText({ qualify, asked }) {
-  const asks = qualify === asked ? `All ${networksText(asked)} with these readings` : `${qualify} of ${networksText(asked)} with these readings`;
+  const asks =
+    qualify === asked
+      ? `All ${networksText(asked)} with these readings`
+      : `${qualify} of ${networksText(asked)} with these readings`;
   return `${asks} ${qualify === 1 && asked !== 1 ? "meets" : asked === 1 ? "meets" : "meet"} the conditions.`;
 }
 
 function nameButton(app, g, className = "p-link") {
-  return element("button", { type: "button", className: `${className} p-link`, title: "Select this network",
-    onclick: () => app.select(g) }, app.store.name(g));
+  return element(
+    "button",
+    { type: "button", className: `${className} p-link`, title: "Select this network", onclick: () => app.select(g) },
+    app.store.name(g),
+  );
 }
 
 function runnerLines(app, question, told) {
@@ -50,61 +75,135 @@ function runnerLines(app, question, told) {
   const [from, to] = [best.values[question.key], second.values[question.key]];
   const noise = noiseWords(metric, from, to, best.spreads[question.key], second.spreads[question.key]);
   const words = `: ${readingOf(app, second, question.key)}, ${noise || `it ${deltaWords(metric, from, to)}`}`;
-  const first = element("li", {}, "Runner-up ", nameButton(app, second.g), words, noise && !tied ? `: it ${deltaWords(metric, from, to)}.` : ".");
+  const first = element(
+    "li",
+    {},
+    "Runner-up ",
+    nameButton(app, second.g),
+    words,
+    noise && !tied ? `: it ${deltaWords(metric, from, to)}.` : ".",
+  );
   if (!tied) return [first];
-  const more = rivals > 1 ? [element("li", {}, `${networksText(rivals)} are tied with the answer within noise: any of them may be the best.`)] : [];
+  const more =
+    rivals > 1
+      ? [
+          element(
+            "li",
+            {},
+            `${networksText(rivals)} are tied with the answer within noise: any of them may be the best.`,
+          ),
+        ]
+      : [];
   return [first, ...criterionLines(app, question, told), ...more];
 }
 
 // By what one might choose between two that are tied.
 function criterionLines(app, question, { best, second }) {
-  const keys = Object.keys(best.values).filter((key) => key !== question.key);
-  const criteria = secondCriteria(best, second, keys, (key) => app.store.metric(key));
+  const keys = app.store.metrics
+    .map((metric) => metric.key)
+    .filter((key) => key !== question.key && comparableIn(app, key, best, second));
+  const [one, two] = [best, second].map((candidate) => withReadings(app, candidate, keys));
+  const criteria = secondCriteria(one, two, keys, (key) => app.store.metric(key));
   if (!criteria.length) return [element("li", {}, "Nothing else measured tells the two apart.")];
   const words = criteria.map(({ key, better }) => {
-    const other = better === best ? second : best;
+    const other = better === one ? two : one;
     return `${app.store.name(better.g)} ${deltaWords(app.store.metric(key), other.values[key], better.values[key])}`;
   });
   return [element("li", {}, `To choose between them: ${words.join("; ")}.`)];
 }
 
+const comparableIn = (app, key, best, second) => !incomparable(app, best.g, second.g, app.store.metric(key));
+
+const withReadings = (app, { g }, keys) => ({
+  g,
+  values: Object.fromEntries(keys.map((key) => [key, app.store.value(g, key)])),
+  spreads: Object.fromEntries(keys.map((key) => [key, app.store.spread(g, key)])),
+});
+
 function marginLines(app, told) {
   return told.margins.map(({ need, value, spread, risky }) => {
     const metric = app.store.metric(need[0]);
     const gap = Math.abs(value - need[2]);
-    const room = metric.style === "percent" ? `${gap >= 0.095 ? gap.toFixed(1) : gap.toPrecision(1)} points` : `${((100 * gap) / (Math.abs(need[2]) || 1)).toPrecision(2)} %`;
+    const room =
+      metric.style === "percent"
+        ? `${gap >= 0.095 ? gap.toFixed(1) : gap.toPrecision(1)} points`
+        : `${((100 * gap) / (Math.abs(need[2]) || 1)).toPrecision(2)} %`;
     const where = gap === 0 ? "just at" : `${room} ${need[1] === "<=" ? "under" : "above"}`;
-    const text = `${metric.label} ${formatReading(metric, value, spread)}${unitOf(metric)}: ${where} ${valueText(metric, need[2])}`;
-    return element("li", { className: risky ? "p-risky" : "" }, risky ? `${text}, but it may miss it: within noise of ${valueText(metric, need[2])}.` : `${text}.`);
+    const reading = formatReading(metric, value, spread) + unitOf(metric);
+    const text = `${metric.label} ${reading}: ${where} ${valueText(metric, need[2])}`;
+    return element(
+      "li",
+      { className: risky ? "p-risky" : "" },
+      risky ? `${text}, but it may miss it: within noise of ${valueText(metric, need[2])}.` : `${text}.`,
+    );
   });
 }
 
 function relaxedLines(app, question, { best, relaxed }) {
   if (!relaxed) return [];
-  const metric = app.store.metric(relaxed.need[0]), aim = app.store.metric(question.key);
+  const metric = app.store.metric(relaxed.need[0]),
+    aim = app.store.metric(question.key);
   const words = deltaWords(aim, best.values[question.key], relaxed.other.values[question.key]);
-  return [element("li", {}, `At ${valueText(metric, relaxed.bound)} instead of ${valueText(metric, relaxed.need[2])} ${metric.label}: `,
-    nameButton(app, relaxed.other.g), ` ${words}.`)];
+  return [
+    element(
+      "li",
+      {},
+      `At ${valueText(metric, relaxed.bound)} instead of ${valueText(metric, relaxed.need[2])} ${metric.label}: `,
+      nameButton(app, relaxed.other.g),
+      ` ${words}.`,
+    ),
+  ];
 }
 
 function answerButtons(app, g) {
-  const ref = app.ref(g), button = (text, act) => element("button", { type: "button", className: "p-button", onclick: act }, text);
+  const ref = app.ref(g),
+    button = (text, act) => element("button", { type: "button", className: "p-button", onclick: act }, text);
   const { a, b, selected } = app.view.get();
   const commands = networkCommands(app, g).map(([name, command]) => {
     const copy = copyButtonFor(command, `the ${name} command`);
-    return element("span", { className: "p-copied" }, element("span", { className: "p-quiet" }, name), element("code", { title: command }, command), copy);
+    return element(
+      "span",
+      { className: "p-copied" },
+      element("span", { className: "p-quiet" }, name),
+      element("code", { title: command }, command),
+      copy,
+    );
   });
-  return element("div", {}, element("div", { className: "p-buttons" },
-    button(selected === ref ? "Selected" : "Select", () => app.select(g)),
-    button(a === ref ? "Pinned as A" : "Pin as A", () => app.pin("a", g)),
-    button(b === ref ? "Pinned as B" : "Pin as B", () => app.pin("b", g))), ...commands);
+  return element(
+    "div",
+    {},
+    element(
+      "div",
+      { className: "p-buttons" },
+      button(selected === ref ? "Selected" : "Select", () => app.select(g)),
+      button(a === ref ? "Pinned as A" : "Pin as A", () => app.pin("a", g)),
+      button(b === ref ? "Pinned as B" : "Pin as B", () => app.pin("b", g)),
+    ),
+    ...commands,
+  );
 }
 
 function noneNodes(app, question, { asked, nearest }) {
-  if (!asked) return [line(`No network shown has ${[question.key, ...question.needs.map(([key]) => key)].map((key) => app.store.metric(key).label).join(" and ")}.`, "p-strong")];
+  if (!asked) {
+    const labels = [question.key, ...question.needs.map(([key]) => key)].map((key) => app.store.metric(key).label);
+    return [line(`No network shown has ${[...new Set(labels)].join(" and ")}.`, "p-strong")];
+  }
   const lines = nearest.map(({ need, others, other }) => {
-    const rest = others ? (question.needs.length > 1 ? "the nearest that meets the rest" : "the nearest") : "none meets the rest; the nearest";
-    return element("li", {}, `${needText(app, need)}: ${rest} is `, nameButton(app, other.g), ` with ${readingOf(app, other, need[0])}.`);
+    const rest = others
+      ? question.needs.length > 1
+        ? "the nearest that meets the rest"
+        : "the nearest"
+      : "none meets the rest; the nearest";
+    return element(
+      "li",
+      {},
+      `${needText(app, need)}: ${rest} is `,
+      nameButton(app, other.g),
+      ` with ${readingOf(app, other, need[0])}.`,
+    );
   });
-  return [line(`None of ${networksText(asked)} qualifies.`, "p-strong"), element("ul", { className: "p-said" }, ...lines)];
+  return [
+    line(`None of ${networksText(asked)} qualifies.`, "p-strong"),
+    element("ul", { className: "p-said" }, ...lines),
+  ];
 }

@@ -1,4 +1,4 @@
-// Shell commands that bring a network back: `nas show STUDY:TRIAL --storage …`, or by its notation where no storage is.
+// Shell commands that bring a network back: `nas show STUDY:TRIAL --storage …`, or by its notation without a storage.
 
 const FOREIGN_REFERENCE = /^[A-Za-z_]\w*(?:\.\w+)*:[A-Za-z_][\w.-]*(?:@\d{1,9}(?:y\d{1,9})?)?$/;
 const PLAIN_STUDY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -38,4 +38,7 @@ export function fileStem({ study, trial, baseline, name }) {
 }
 
 export const safeFileName = (text) =>
-  String(text).replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 80) || "network";
+  String(text)
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[-.]+|[-.]+$/g, "")
+    .slice(0, 80) || "network";

@@ -18,25 +18,59 @@ export function mountCompare(place, app) {
   update();
 }
 
-function compareParts(app) {
-  const button = (text, act) => element("button", { type: "button", className: "p-button", onclick: act }, text);
-  const side = (letter) => {
-    const parts = { name: element("button", { type: "button", className: "p-link p-name" }), tag: element("span", {}),
-      drawing: drawingBox({ legend: false, table: false }) };
-    parts.name.addEventListener("click", () => app.view.set({ selected: app.view.get()[letter] }));
-    parts.node = element("div", { className: `p-side ${letter}` }, element("div", { className: "p-head" },
-      element("span", { className: `p-letter ${letter}`, "aria-hidden": "true" }, letter.toUpperCase()), parts.name, parts.tag,
-      button("Unpin", () => app.view.set({ [letter]: "" }))), parts.drawing.node);
-    parts.node.setAttribute("role", "group");
-    parts.node.setAttribute("aria-label", letter.toUpperCase());
-    return parts;
+const compareButton = (text, act) => element("button", { type: "button", className: "p-button", onclick: act }, text);
+
+function compareSide(app, letter) {
+  const parts = {
+    name: element("button", { type: "button", className: "p-link p-name" }),
+    tag: element("span", {}),
+    drawing: drawingBox({ legend: false, table: false }),
   };
-  const parts = { app, a: side("a"), b: side("b"), said: "", drawn: "", wait: element("p", { className: "p-quiet" }),
-    words: element("div", {}), legend: element("div", {}) };
-  parts.swap = button("Swap A and B", () => app.view.set({ a: app.view.get().b, b: app.view.get().a }));
-  parts.both = element("div", {}, element("div", { className: "p-sides" }, parts.a.node, parts.b.node), parts.legend, parts.words);
-  parts.card = element("section", { className: "p-card p-compare", "aria-label": "A against B" },
-    element("div", { className: "p-head" }, element("h3", {}, "A against B"), parts.swap), parts.wait, parts.both);
+  parts.name.addEventListener("click", () => app.view.set({ selected: app.view.get()[letter] }));
+  parts.node = element(
+    "div",
+    { className: `p-side ${letter}` },
+    element(
+      "div",
+      { className: "p-head" },
+      element("span", { className: `p-letter ${letter}`, "aria-hidden": "true" }, letter.toUpperCase()),
+      parts.name,
+      parts.tag,
+      compareButton("Unpin", () => app.view.set({ [letter]: "" })),
+    ),
+    parts.drawing.node,
+  );
+  parts.node.setAttribute("role", "group");
+  parts.node.setAttribute("aria-label", letter.toUpperCase());
+  return parts;
+}
+
+function compareParts(app) {
+  const parts = {
+    app,
+    a: compareSide(app, "a"),
+    b: compareSide(app, "b"),
+    said: "",
+    drawn: "",
+    wait: element("p", { className: "p-quiet" }),
+    words: element("div", {}),
+    legend: element("div", {}),
+  };
+  parts.swap = compareButton("Swap A and B", () => app.view.set({ a: app.view.get().b, b: app.view.get().a }));
+  parts.both = element(
+    "div",
+    {},
+    element("div", { className: "p-sides" }, parts.a.node, parts.b.node),
+    parts.legend,
+    parts.words,
+  );
+  parts.card = element(
+    "section",
+    { className: "p-card p-compare", "aria-label": "A against B" },
+    element("div", { className: "p-head" }, element("h3", {}, "A against B"), parts.swap),
+    parts.wait,
+    parts.both,
+  );
   return parts;
 }
 
@@ -49,10 +83,16 @@ function updateCompare(parts, app) {
   if (parts.card.hidden) return;
   if (parts.both.hidden) {
     const [letter, other, g] = a === null ? ["B", "A", b] : ["A", "B", a];
-    setText(parts.wait, `${app.store.name(g)} is pinned as ${letter}: pin another network as ${other} to see what differs.`);
+    setText(
+      parts.wait,
+      `${app.store.name(g)} is pinned as ${letter}: pin another network as ${other} to see what differs.`,
+    );
     return;
   }
-  for (const [side, g] of [[parts.a, a], [parts.b, b]]) {
+  for (const [side, g] of [
+    [parts.a, a],
+    [parts.b, b],
+  ]) {
     setText(side.name, app.store.name(g));
     side.name.title = "Select this network";
     showStanding(side.tag, standingOfNetwork(app, g));
@@ -62,36 +102,87 @@ function updateCompare(parts, app) {
 }
 
 function showWords(parts, app, a, b) {
-  const one = parseNotation(app.store.notation(a)), two = parseNotation(app.store.notation(b));
+  const one = parseNotation(app.store.notation(a)),
+    two = parseNotation(app.store.notation(b));
   const cells = one && two ? differences(one, two) : null;
   const compared = networksCompared(app, a, b);
   const signature = JSON.stringify([cells, compared, a, b]);
   if (parts.said === signature) return;
   parts.said = signature;
   parts.cells = cells;
-  parts.words.replaceChildren(element("p", { className: "p-sentence" }, comparisonSentence(app, a, b, compared)), element("div", { className: "p-sides" }, readingsCompared(compared, app, a, b), cellsCompared(cells, app, a, b)));
+  parts.words.replaceChildren(
+    element("p", { className: "p-sentence" }, comparisonSentence(app, a, b, compared)),
+    element("div", { className: "p-sides" }, readingsCompared(compared, app, a, b), cellsCompared(cells, app, a, b)),
+  );
 }
 
-const headingRow = (app, a, b, ...more) => element("thead", {}, element("tr", {}, element("th", { scope: "col" }, ""),
-  ...[["A", a], ["B", b]].map(([letter, g]) => element("th", { scope: "col", className: "number", title: app.store.name(g) }, letter)),
-  ...more.map((text) => element("th", { scope: "col" }, text))));
+const headingRow = (app, a, b, ...more) =>
+  element(
+    "thead",
+    {},
+    element(
+      "tr",
+      {},
+      element("th", { scope: "col" }, ""),
+      ...[
+        ["A", a],
+        ["B", b],
+      ].map(([letter, g]) => element("th", { scope: "col", className: "number", title: app.store.name(g) }, letter)),
+      ...more.map((text) => element("th", { scope: "col" }, text)),
+    ),
+  );
 
-const scrolled = (label, table) => element("div", { className: "p-scroll", tabIndex: 0, role: "region", "aria-label": label }, table);
+const scrolled = (label, table) =>
+  element("div", { className: "p-scroll", tabIndex: 0, role: "region", "aria-label": label }, table);
 
 function readingsCompared(compared, app, a, b) {
-  const rows = compared.map(({ label, texts, words, verdict }) => element("tr", { className: verdict }, element("th", { scope: "row" }, label),
-    ...texts.map((text) => element("td", { className: "number" }, text)), element("td", { className: "p-words" }, words)));
-  return scrolled("Readings", element("table", {}, element("caption", {}, "Readings of A and B"), headingRow(app, a, b, "B as seen from A"),
-    element("tbody", {}, ...rows)));
+  const rows = compared.map(({ label, texts, words, verdict }) =>
+    element(
+      "tr",
+      { className: verdict },
+      element("th", { scope: "row" }, label),
+      ...texts.map((text) => element("td", { className: "number" }, text)),
+      element("td", { className: "p-words" }, words),
+    ),
+  );
+  return scrolled(
+    "Readings",
+    element(
+      "table",
+      {},
+      element("caption", {}, "Readings of A and B"),
+      headingRow(app, a, b, "B as seen from A"),
+      element("tbody", {}, ...rows),
+    ),
+  );
 }
 
 function cellsCompared(cells, app, a, b) {
-  if (!cells) return element("p", { className: "p-quiet" }, "The inside of one of them is not known, so their cells are not compared.");
+  if (!cells)
+    return element(
+      "p",
+      { className: "p-quiet" },
+      "The inside of one of them is not known, so their cells are not compared.",
+    );
   if (!cells.length) return element("p", { className: "p-strong" }, "The same network.");
-  const rows = cells.map(([what, one, two]) => element("tr", {}, element("th", { scope: "row" }, what.replaceAll("_", " ")),
-    ...[one, two].map((value) => element("td", { className: "number" }, cellText(what, value)))));
-  return scrolled("What differs", element("table", {}, element("caption", {}, "Cells in which A and B differ"), headingRow(app, a, b),
-    element("tbody", {}, ...rows)));
+  const rows = cells.map(([what, one, two]) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, what.replaceAll("_", " ")),
+      ...[one, two].map((value) => element("td", { className: "number" }, cellText(what, value))),
+    ),
+  );
+  return scrolled(
+    "What differs",
+    element(
+      "table",
+      {},
+      element("caption", {}, "Cells in which A and B differ"),
+      headingRow(app, a, b),
+      element("tbody", {}, ...rows),
+    ),
+  );
 }
 
 async function showBothDrawings(parts, app, a, b) {
@@ -101,12 +192,16 @@ async function showBothDrawings(parts, app, a, b) {
   const found = await Promise.all([a, b].map((g) => app.drawing(g).catch(() => null)));
   if (parts.drawn !== wanted) return;
   const rows = found.map((drawing) => drawing?.rows ?? null);
-  const scale = drawingScale(...rows), align = alignedNames(rows), differs = differingRows(parts.cells ?? []);
+  const scale = drawingScale(...rows),
+    align = alignedNames(rows),
+    differs = differingRows(parts.cells ?? []);
   [parts.a, parts.b].forEach((side, place) => {
     if (!rows[place]) side.drawing.clear("No drawing: the inside of this network is not known here.");
     else side.drawing.show(rows[place], { scale, align, differs, name: app.store.name([a, b][place]) });
   });
-  const tinted = differs.size ? element("p", { className: "p-quiet" }, "Tinted rows differ. Both drawings have one scale.") : "";
+  const tinted = differs.size
+    ? element("p", { className: "p-quiet" }, "Tinted rows differ. Both drawings have one scale.")
+    : "";
   parts.legend.replaceChildren(drawingLegend(...rows), tinted);
 }
 

@@ -16,13 +16,21 @@ export function incomparable(app, a, b, metric) {
   return "";
 }
 
-// {key, label, texts: [A, B], words, verdict: same|tied|beyond|incomparable|missing} of every metric that one of them has.
+// Of every metric that one of them has: {key, label, texts: [A, B], words, verdict}; the verdict is same, tied, beyond,
+// incomparable or missing.
 export function networksCompared(app, a, b) {
   const { store } = app;
-  return store.metrics.filter((metric) => (metric.goal || metric.key === "resolution") && [a, b].some((g) => store.value(g, metric.key) !== null))
+  return store.metrics
+    .filter(
+      (metric) =>
+        (metric.goal || metric.key === "resolution") && [a, b].some((g) => store.value(g, metric.key) !== null),
+    )
     .map((metric) => {
-      const values = [a, b].map((g) => store.value(g, metric.key)), spreads = [a, b].map((g) => store.spread(g, metric.key));
-      const texts = values.map((value, place) => formatReading(metric, value, spreads[place]) + (value === null ? "" : unitOf(metric)));
+      const values = [a, b].map((g) => store.value(g, metric.key)),
+        spreads = [a, b].map((g) => store.spread(g, metric.key));
+      const texts = values.map(
+        (value, place) => formatReading(metric, value, spreads[place]) + (value === null ? "" : unitOf(metric)),
+      );
       const label = `${metric.label} ${arrow(metric)}`.trim();
       return { key: metric.key, label, texts, ...verdictOf(app, a, b, metric, values, spreads) };
     });
@@ -38,13 +46,17 @@ function verdictOf(app, a, b, metric, values, spreads) {
   return { words: deltaWords(metric, ...values) + (noise ? `: ${noise}` : ""), verdict: "beyond" };
 }
 
-// "B trains 2.8 × as fast (104 against 37.4), has 73 % fewer FLOPs; top-1: tied within noise": the objectives in a sentence.
+// The objectives in a sentence: "#12 trains 2.8 × as fast (104 against 37.4); top-1: tied within noise".
 export function comparisonSentence(app, a, b, compared) {
   const goals = new Set(app.store.studies.flatMap((study) => study.objectives.map((objective) => objective.key)));
   const own = compared.filter(({ key }) => goals.has(key));
   const differ = own.filter(({ verdict }) => verdict === "beyond");
-  const rest = own.filter(({ verdict }) => verdict !== "beyond").map(({ label, words }) => `${label.replace(/ [↑↓]$/, "")}: ${words}`);
-  const said = differ.map(({ texts, words }) => `${words.split(":")[0]} (${texts[1]} against ${texts[0]})${noisePart(words)}`);
+  const rest = own
+    .filter(({ verdict }) => verdict !== "beyond")
+    .map(({ label, words }) => `${label.replace(/ [↑↓]$/, "")}: ${words}`);
+  const said = differ.map(
+    ({ texts, words }) => `${words.split(":")[0]} (${texts[1]} against ${texts[0]})${noisePart(words)}`,
+  );
   const first = said.length ? `${app.store.name(b)} ${said.join(", ")}` : "";
   return `${[first, ...rest].filter(Boolean).join("; ")}.`;
 }

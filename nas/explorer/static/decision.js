@@ -1,5 +1,6 @@
-// Which one network to take: the best in one metric among those that meet all needs. Pure: candidates in, an answer out.
-// A candidate: {values: {key: number|null}, spreads: {key: number}, …}; a question: {key, needs: [[key, relation, bound]]}.
+// Which one network to take: the best in one metric among those that meet all needs. Candidates in, an answer out.
+// A candidate: {values: {key: number|null}, spreads: {key: number}, …};
+// a question: {key, needs: [[key, relation, bound]]}.
 import { isBetter, withinNoise } from "./deltas.js";
 
 const A_LITTLE = 0.1; // a bound moved by up to a tenth is "relaxed a little"
@@ -19,12 +20,23 @@ export function shortfall(value, [, relation, bound]) {
 // {asked, qualify, best, second, tied, rivals, also, margins, relaxed, nearest}. `best` is null where none qualifies.
 export function decide(candidates, question, metricOf) {
   const metric = metricOf(question.key);
-  const asked = candidates.filter((one) => [question.key, ...question.needs.map(([key]) => key)].every((key) => hasValue(one, key)));
+  const asked = candidates.filter((one) =>
+    [question.key, ...question.needs.map(([key]) => key)].every((key) => hasValue(one, key)),
+  );
   const qualified = asked.filter((one) => question.needs.every((need) => meets(one.values[need[0]], need)));
   const ordered = bestFirst(qualified, question.key, metric);
   const [best = null, second = null] = ordered;
-  const told = { asked: asked.length, qualify: qualified.length, best, second, tied: false, rivals: 0, margins: [],
-    relaxed: null, nearest: [] };
+  const told = {
+    asked: asked.length,
+    qualify: qualified.length,
+    best,
+    second,
+    tied: false,
+    rivals: 0,
+    margins: [],
+    relaxed: null,
+    nearest: [],
+  };
   if (!best) return { ...told, nearest: nearestMisses(asked, question, metric) };
   const isTied = (one) => tiedIn(question.key, best, one);
   return {
@@ -36,8 +48,7 @@ export function decide(candidates, question, metricOf) {
   };
 }
 
-const tiedIn = (key, one, two) =>
-  withinNoise(one.values[key], two.values[key], noiseOf(one, key), noiseOf(two, key));
+const tiedIn = (key, one, two) => withinNoise(one.values[key], two.values[key], noiseOf(one, key), noiseOf(two, key));
 
 // Best first; equal ones in the order in which they came.
 function bestFirst(candidates, key, metric) {
@@ -47,8 +58,15 @@ function bestFirst(candidates, key, metric) {
 
 // How far a need is met: {need, value, spread, slack (of the bound), risky: met, but within noise of the bound}.
 function marginOf(candidate, need) {
-  const value = candidate.values[need[0]], spread = noiseOf(candidate, need[0]);
-  return { need, value, spread, slack: -shortfall(value, need), risky: spread > 0 && Math.abs(value - need[2]) <= spread };
+  const value = candidate.values[need[0]],
+    spread = noiseOf(candidate, need[0]);
+  return {
+    need,
+    value,
+    spread,
+    slack: -shortfall(value, need),
+    risky: spread > 0 && Math.abs(value - need[2]) <= spread,
+  };
 }
 
 // The better network that costs the least relaxing of one need: {need, bound, other}; null where none is near.
@@ -60,7 +78,8 @@ function relaxedAnswer(asked, question, metric, best) {
     const missed = needs.filter((need) => !meets(one.values[need[0]], need));
     if (missed.length !== 1) continue;
     const by = shortfall(one.values[missed[0][0]], missed[0]);
-    const nearer = !found || by < found.by || (by === found.by && isBetter(metric, one.values[key], found.other.values[key]));
+    const nearer =
+      !found || by < found.by || (by === found.by && isBetter(metric, one.values[key], found.other.values[key]));
     if (by <= A_LITTLE && nearer) found = { need: missed[0], bound: one.values[missed[0][0]], other: one, by };
   }
   return found;
@@ -68,14 +87,22 @@ function relaxedAnswer(asked, question, metric, best) {
 
 // Per need: the network that meets all others and misses this one by the least; then `others` says whether it does.
 function nearestMisses(asked, question, metric) {
-  return question.needs.map((need) => {
-    const rest = question.needs.filter((one) => one !== need);
-    const meetingRest = asked.filter((one) => rest.every((other) => meets(one.values[other[0]], other)));
-    const among = meetingRest.length ? meetingRest : asked;
-    const ordered = bestFirst(among, question.key, metric)
-      .sort((one, two) => shortfall(one.values[need[0]], need) - shortfall(two.values[need[0]], need));
-    return { need, others: meetingRest.length > 0, other: ordered[0] ?? null, by: ordered[0] ? shortfall(ordered[0].values[need[0]], need) : null };
-  }).filter((miss) => miss.by === null || miss.by > 0 || !miss.others);
+  return question.needs
+    .map((need) => {
+      const rest = question.needs.filter((one) => one !== need);
+      const meetingRest = asked.filter((one) => rest.every((other) => meets(one.values[other[0]], other)));
+      const among = meetingRest.length ? meetingRest : asked;
+      const ordered = bestFirst(among, question.key, metric).sort(
+        (one, two) => shortfall(one.values[need[0]], need) - shortfall(two.values[need[0]], need),
+      );
+      return {
+        need,
+        others: meetingRest.length > 0,
+        other: ordered[0] ?? null,
+        by: ordered[0] ? shortfall(ordered[0].values[need[0]], need) : null,
+      };
+    })
+    .filter((miss) => miss.by === null || miss.by > 0 || !miss.others);
 }
 
 // What could tell two tied networks apart: metrics in which they differ beyond noise, the widest gap first.
@@ -93,7 +120,8 @@ export function secondCriteria(best, second, keys, metricOf) {
 // The parts of the candidates that may be compared with each other: label → candidates. Timed metrics compare on one
 // device only, accuracies under one training only.
 export function comparableParts(candidates, keys, timed, trained) {
-  const byDevice = keys.some((key) => timed.has(key)), byTraining = keys.some((key) => trained.has(key));
+  const byDevice = keys.some((key) => timed.has(key)),
+    byTraining = keys.some((key) => trained.has(key));
   const parts = new Map();
   for (const one of candidates) {
     if (!keys.every((key) => hasValue(one, key))) continue;

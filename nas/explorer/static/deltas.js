@@ -27,16 +27,20 @@ export function deltaWords(metric, a, b) {
   if (metric.kind === "score" || !(a > 0 && b > 0)) {
     return `has a ${metric.label} ${Number(Math.abs(b - a).toPrecision(2))} ${b > a ? "higher" : "lower"}`;
   }
-  const ratio = b / a, share = ratio - 1, far = ratio >= 1.5 || ratio <= 0.5;
+  const ratio = b / a,
+    share = ratio - 1,
+    far = ratio >= 1.5 || ratio <= 0.5;
   if (metric.key in SPEED_VERBS) {
-    return far ? `${SPEED_VERBS[metric.key]} ${timesText(ratio)} as fast` :
-      `${SPEED_VERBS[metric.key]} ${shareText(share)} ${share > 0 ? "faster" : "slower"}`;
+    return far
+      ? `${SPEED_VERBS[metric.key]} ${timesText(ratio)} as fast`
+      : `${SPEED_VERBS[metric.key]} ${shareText(share)} ${share > 0 ? "faster" : "slower"}`;
   }
   if (far) return `${AMOUNT_VERBS[metric.key] ?? "has"} ${timesText(ratio)} the ${metric.label}`;
   const more = share > 0;
   const counted = metric.style === "count" ? (more ? "more" : "fewer") : more ? "more" : "less";
-  return metric.key in AMOUNT_VERBS ? `${AMOUNT_VERBS[metric.key]} ${shareText(share)} ${counted} ${metric.label}` :
-    `has a ${metric.label} ${shareText(share)} ${more ? "higher" : "lower"}`;
+  return metric.key in AMOUNT_VERBS
+    ? `${AMOUNT_VERBS[metric.key]} ${shareText(share)} ${counted} ${metric.label}`
+    : `has a ${metric.label} ${shareText(share)} ${more ? "higher" : "lower"}`;
 }
 
 function pointsWords(metric, points) {
@@ -49,6 +53,8 @@ function pointsWords(metric, points) {
 export function noiseWords(metric, a, b, spreadA, spreadB) {
   const noise = Math.max(spreadA || 0, spreadB || 0);
   if (!noise) return "";
-  const said = metric.style === "percent" ? `± ${pointsText(noise)} points` : `± ${metric.style === "count" ? siText(noise) : noise >= 10 ? Math.round(noise).toLocaleString("en-US") : generalText(noise, 2)}`;
+  const plain = noise >= 10 ? Math.round(noise).toLocaleString("en-US") : generalText(noise, 2);
+  const countOrPlain = metric.style === "count" ? siText(noise) : plain;
+  const said = metric.style === "percent" ? `± ${pointsText(noise)} points` : `± ${countOrPlain}`;
   return withinNoise(a, b, spreadA, spreadB) ? `tied within noise (${said})` : `beyond noise (${said})`;
 }

@@ -13,15 +13,24 @@ function stageOfToken(token) {
   if (!match) return null;
   const [, letter, expand, kernel, stride, channels, layers, groups, se] = match;
   return {
-    token, op: OPERATOR_LETTERS[letter], kernel: Number(kernel), stride: Number(stride), channels: Number(channels),
-    layers: Number(layers), expand: Number(expand), se: Number(se ?? 0), groups: Number(groups ?? 1),
+    token,
+    op: OPERATOR_LETTERS[letter],
+    kernel: Number(kernel),
+    stride: Number(stride),
+    channels: Number(channels),
+    layers: Number(layers),
+    expand: Number(expand),
+    se: Number(se ?? 0),
+    groups: Number(groups ?? 1),
   };
 }
 
 // The network that the notation describes: its scalars and `stages`; null for a foreign one or what does not read.
 export function parseNotation(text) {
   const found = { stem_kernel: 3, stem_pool: 1, classes: 1000, activation: "silu", stages: [] };
-  for (const token of String(text ?? "").split(/\s+/).filter(Boolean)) {
+  for (const token of String(text ?? "")
+    .split(/\s+/)
+    .filter(Boolean)) {
     const stage = stageOfToken(token);
     const stem = /^s(\d{1,9})(?:k(\d{1,9}))?(?:p(\d{1,9}))?$/.exec(token);
     const scalar = /^([rhy])(\d{1,9})$/.exec(token);
@@ -39,7 +48,9 @@ export function parseNotation(text) {
 export function differences(a, b) {
   const rows = WHOLE_CELLS.filter((key) => a[key] !== b[key]).map((key) => [key, a[key], b[key]]);
   for (let place = 0; place < Math.max(a.stages.length, b.stages.length); place += 1) {
-    const one = a.stages[place], two = b.stages[place], name = `stage ${place + 1}`;
+    const one = a.stages[place],
+      two = b.stages[place],
+      name = `stage ${place + 1}`;
     if (!one || !two) rows.push([name, one?.token ?? null, two?.token ?? null]);
     else {
       for (const key of CELLS_OF_A_STAGE) if (one[key] !== two[key]) rows.push([`${name} ${key}`, one[key], two[key]]);

@@ -1,11 +1,15 @@
 // A network as it flows, drawn from top to bottom: a row a stage, a cell a layer, and where its cost goes.
-// Left the side of the map, as its root (it narrows at a stride of 2); then the layers, as tall as the root of their channels,
-// with a halo as tall as the root of the channels inside the block; right the shares of the whole.
+// Left the side of the map, as its root (it narrows at a stride of 2); then the layers, as tall as the root of their
+// channels, with a halo as tall as the root of the channels inside the block; right the shares of the whole.
 import { svgElement } from "./dom.js";
 import { siText } from "./format.js";
 import { costColumns, operatorText, stageSentence, summarySentence } from "./drawingwords.js";
 
-const ROW_HEIGHT = 48, DRAWING_TOP = 42, DRAWING_FOOT = 6, TALLEST_CELL = 27, WIDEST_CELL = 11;
+const ROW_HEIGHT = 48,
+  DRAWING_TOP = 42,
+  DRAWING_FOOT = 6,
+  TALLEST_CELL = 27,
+  WIDEST_CELL = 11;
 const DEPTHWISE = new Set(["mbconv", "separable"]);
 
 function drawnText(x, y, text, kind = "", anchor = "start") {
@@ -37,12 +41,20 @@ function innerChannels(row, rows) {
 const widestInside = (row, rows) => Math.max(row.channels, innerChannels(row, rows));
 
 // An SVG element; `differs`: names of stages to be tinted; `align`: names of rows, so that two drawings stand in line.
-export function drawNetwork(rows, { width = 360, scale = drawingScale(rows), differs, align, id = "d", name = "" } = {}) {
+export function drawNetwork(
+  rows,
+  { width = 360, scale = drawingScale(rows), differs, align, id = "d", name = "" } = {},
+) {
   const layout = drawingLayout(rows, width);
   const order = align ?? rows.map((row) => row.name);
   const height = DRAWING_TOP + order.length * ROW_HEIGHT + DRAWING_FOOT;
   const drawing = svgElement("svg", {
-    class: "drawing", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-labelledby": `${id}-t ${id}-s`,
+    class: "drawing",
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: "img",
+    "aria-labelledby": `${id}-t ${id}-s`,
   });
   drawing.append(
     svgElement("title", { id: `${id}-t` }, name ? `The network ${name}` : "The network"),
@@ -74,22 +86,33 @@ function drawingLayout(rows, width) {
 
 function hatchPattern(id) {
   const lines = (y) => svgElement("path", { class: "d-hatch", d: "M-1,5 L5,-1 M1,7 L7,1 M-1,1 L1,-1" });
-  return svgElement("defs", {}, svgElement("pattern", {
-    id: `${id}-hatch`, width: 4, height: 4, patternUnits: "userSpaceOnUse",
-  }, svgElement("rect", { class: "d-ground", width: 4, height: 4 }), lines()));
+  return svgElement(
+    "defs",
+    {},
+    svgElement(
+      "pattern",
+      { id: `${id}-hatch`, width: 4, height: 4, patternUnits: "userSpaceOnUse" },
+      svgElement("rect", { class: "d-ground", width: 4, height: 4 }),
+      lines(),
+    ),
+  );
 }
 
 function drawingHeadings(rows, layout) {
   const nodes = [
-    drawnText(0, 13, "map", "d-muted"), drawnText(0, 29, "px", "d-muted"),
-    drawnText(layout.left, 13, "operator", "d-muted"), drawnText(layout.left, 29, "channels × layers", "d-muted"),
+    drawnText(0, 13, "map", "d-muted"),
+    drawnText(0, 29, "px", "d-muted"),
+    drawnText(layout.left, 13, "operator", "d-muted"),
+    drawnText(layout.left, 29, "channels × layers", "d-muted"),
   ];
   layout.columns.forEach((column, place) => {
     const x = shareColumnAt(layout, place);
     nodes.push(drawnText(x, 13, layout.each < 60 ? column.short : column.label, "d-muted"));
     nodes.push(drawnText(x, 29, siText(column.total), "d-strong"));
   });
-  nodes.push(svgElement("line", { class: "d-rule", x1: 0, x2: layout.width, y1: DRAWING_TOP - 4.5, y2: DRAWING_TOP - 4.5 }));
+  nodes.push(
+    svgElement("line", { class: "d-rule", x1: 0, x2: layout.width, y1: DRAWING_TOP - 4.5, y2: DRAWING_TOP - 4.5 }),
+  );
   return nodes;
 }
 
@@ -110,7 +133,9 @@ function drawStageRow(row, rows, y, layout, scale, id) {
   const indent = number ? 12 + 6 * (number.length - 1) : 0;
   const operator = operatorText(row);
   const fits = operator.length * 6.3 + indent <= layout.cells;
-  group.append(drawnText(layout.left + indent, y + 14, fits ? operator : operator.replace("SE 0.", "SE ."), "d-operator"));
+  group.append(
+    drawnText(layout.left + indent, y + 14, fits ? operator : operator.replace("SE 0.", "SE ."), "d-operator"),
+  );
   group.append(...layerCells(row, rows, y, layout, scale, id), ...shareBars(row, y, layout, scale));
   return group;
 }
@@ -127,24 +152,34 @@ function mapFunnel(size, out, y, largest, map) {
   const bend = y + (a === b ? ROW_HEIGHT : 20);
   return svgElement("path", {
     class: "d-map",
-    d: `M${middle - a},${y} L${middle + a},${y} L${middle + b},${bend} L${middle + b},${y + ROW_HEIGHT} ` +
-       `L${middle - b},${y + ROW_HEIGHT} L${middle - b},${bend} Z`,
+    d:
+      `M${middle - a},${y} L${middle + a},${y} L${middle + b},${bend} L${middle + b},${y + ROW_HEIGHT} ` +
+      `L${middle - b},${y + ROW_HEIGHT} L${middle - b},${bend} Z`,
   });
 }
 
 function layerCells(row, rows, y, layout, scale, id) {
-  const said = row.layers > 1 ? `${row.channels.toLocaleString("en-US")} × ${row.layers}` : row.channels.toLocaleString("en-US");
+  const said =
+    row.layers > 1 ? `${row.channels.toLocaleString("en-US")} × ${row.layers}` : row.channels.toLocaleString("en-US");
   const room = layout.cells - said.length * 6.6 - 8;
   const pitch = Math.min(WIDEST_CELL + 2, room / row.layers);
   const gap = pitch > 6 ? 2 : pitch >= 3 ? 1 : pitch >= 1.7 ? 0.6 : 0;
   const tall = (channels) => Math.max(2, TALLEST_CELL * Math.sqrt(channels / scale.channels));
-  const inner = tall(innerChannels(row, rows)), core = tall(row.channels);
+  const inner = tall(innerChannels(row, rows)),
+    core = tall(row.channels);
   const middle = y + 18 + TALLEST_CELL / 2;
   const nodes = [];
   const kind = cellKind(row.op);
-  const box = (className, x, height, wide, more = {}) => svgElement("rect", {
-    class: className, x, y: middle - height / 2, width: wide, height, rx: Math.min(1.5, wide / 4, height / 4), ...more,
-  });
+  const box = (className, x, height, wide, more = {}) =>
+    svgElement("rect", {
+      class: className,
+      x,
+      y: middle - height / 2,
+      width: wide,
+      height,
+      rx: Math.min(1.5, wide / 4, height / 4),
+      ...more,
+    });
   const count = gap ? row.layers : 1;
   const wide = gap ? pitch - gap : Math.max(2, pitch * row.layers);
   for (let layer = 0; layer < count; layer += 1) {
@@ -158,14 +193,22 @@ function layerCells(row, rows, y, layout, scale, id) {
   return nodes;
 }
 
-const cellKind = (op) => (op === "mbconv" || op === "separable" ? "d-depthwise" : op === "fused_mbconv" ? "d-fused" : "d-conv");
+const cellKind = (op) =>
+  op === "mbconv" || op === "separable" ? "d-depthwise" : op === "fused_mbconv" ? "d-fused" : "d-conv";
 
 function shareBars(row, y, layout, scale) {
   return layout.columns.flatMap((column, place) => {
-    const share = column.share(row), x = shareColumnAt(layout, place);
+    const share = column.share(row),
+      x = shareColumnAt(layout, place);
     const long = Math.max(share > 0 ? 1 : 0, layout.each * (share / scale.share));
-    const text = share >= 0.995 ? "100 %" : share >= 0.095 ? `${Math.round(100 * share)} %` :
-      share >= 0.0005 ? `${(100 * share).toFixed(1)} %` : "0 %";
+    const text =
+      share >= 0.995
+        ? "100 %"
+        : share >= 0.095
+          ? `${Math.round(100 * share)} %`
+          : share >= 0.0005
+            ? `${(100 * share).toFixed(1)} %`
+            : "0 %";
     return [
       drawnText(x, y + 14, text, "d-number"),
       svgElement("rect", { class: "d-track", x, y: y + 22, width: layout.each, height: 6, rx: 2 }),

@@ -12,7 +12,8 @@ export function drawingBox({ legend = true, table = true } = {}) {
   const canvas = element("div", { className: "d-box" });
   const below = element("div", { className: "d-below" });
   const node = element("figure", { className: "d-figure" }, canvas, below);
-  let shown = null, width = 0;
+  let shown = null,
+    width = 0;
   const draw = () => {
     width = Math.max(NARROWEST_DRAWING, Math.floor(canvas.clientWidth));
     canvas.replaceChildren(drawNetwork(shown.rows, { ...shown.options, width, id }));
@@ -36,22 +37,36 @@ export function drawingBox({ legend = true, table = true } = {}) {
 
 // What the signs of these networks mean.
 export function drawingLegend(...drawings) {
-  const ops = new Set(drawings.filter(Boolean).flat().map((row) => row.op));
-  const items = Object.keys(OPERATOR_NAMES).filter((op) => ops.has(op)).map((op) => [signOfOperator(op), OPERATOR_NAMES[op]]);
+  const ops = new Set(
+    drawings
+      .filter(Boolean)
+      .flat()
+      .map((row) => row.op),
+  );
+  const items = Object.keys(OPERATOR_NAMES)
+    .filter((op) => ops.has(op))
+    .map((op) => [signOfOperator(op), OPERATOR_NAMES[op]]);
   const list = items.map(([sign, words]) => element("li", {}, sign, words));
   const halo = ops.has("mbconv") || ops.has("fused_mbconv");
-  const words = `A cell is a layer; its height is the root of its channels${halo ? ", the frame's of those inside the block" : ""}.` +
-    (ops.has("mbconv") || ops.has("separable") ? " Hatched: depthwise." : "") + " Bars: share of the whole.";
+  const frame = halo ? ", the frame's of those inside the block" : "";
+  const words =
+    `A cell is a layer; its height is the root of its channels${frame}.` +
+    (ops.has("mbconv") || ops.has("separable") ? " Hatched: depthwise." : "") +
+    " Bars: share of the whole.";
   return element("div", { className: "d-legend" }, element("ul", {}, ...list), element("p", {}, words));
 }
 
 function signOfOperator(op) {
   const id = `sign-${(drawingsMade += 1)}`;
   const kind = op === "mbconv" || op === "separable" ? "d-depthwise" : op === "fused_mbconv" ? "d-fused" : "d-conv";
-  const box = (className, y, height, more) => svgElement("rect", { class: className, x: 1, y, width: 12, height, rx: 1.5, ...more });
-  const hatch = svgElement("pattern", { id, width: 4, height: 4, patternUnits: "userSpaceOnUse" },
+  const box = (className, y, height, more) =>
+    svgElement("rect", { class: className, x: 1, y, width: 12, height, rx: 1.5, ...more });
+  const hatch = svgElement(
+    "pattern",
+    { id, width: 4, height: 4, patternUnits: "userSpaceOnUse" },
     svgElement("rect", { class: "d-ground", width: 4, height: 4 }),
-    svgElement("path", { class: "d-hatch", d: "M-1,5 L5,-1 M1,7 L7,1 M-1,1 L1,-1" }));
+    svgElement("path", { class: "d-hatch", d: "M-1,5 L5,-1 M1,7 L7,1 M-1,1 L1,-1" }),
+  );
   const sign = svgElement("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, hatch);
   if (kind === "d-conv") sign.append(box(`d-core ${kind}`, 1, 12));
   else sign.append(box(`d-halo ${kind}`, 1, 12, kind === "d-depthwise" ? { style: `fill:url(#${id})` } : {}));
@@ -62,14 +77,28 @@ function signOfOperator(op) {
 function stageDetails(rows, open) {
   const { head, body, total } = stageTableCells(rows);
   const cells = (tag, row) => row.map((text, place) => element(tag, { className: place > 1 ? "number" : "" }, text));
-  const table = element("table", {},
+  const table = element(
+    "table",
+    {},
     element("caption", {}, "The network's stages"),
-    element("thead", {}, element("tr", {}, ...head.map((text, place) =>
-      element("th", { scope: "col", className: place > 1 ? "number" : "" }, text)))),
-    element("tbody", {}, ...[...body, total].map((row) => element("tr", {}, ...cells("td", row)))));
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        ...head.map((text, place) => element("th", { scope: "col", className: place > 1 ? "number" : "" }, text)),
+      ),
+    ),
+    element("tbody", {}, ...[...body, total].map((row) => element("tr", {}, ...cells("td", row)))),
+  );
   table.classList.add("total");
   const copied = [head, ...body, total].map((row) => row.join("\t")).join("\n");
-  return element("details", { className: "d-table", open }, element("summary", {}, "The same as a table"),
+  return element(
+    "details",
+    { className: "d-table", open },
+    element("summary", {}, "The same as a table"),
     element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Stages" }, table),
-    element("p", { className: "d-copy" }, copyButton(copied, "copy the table")));
+    element("p", { className: "d-copy" }, copyButton(copied, "copy the table")),
+  );
 }

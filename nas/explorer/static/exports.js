@@ -4,18 +4,33 @@ import { safeFileName } from "./commands.js";
 import { copyText, element, setText } from "./dom.js";
 import { standingOfNetwork } from "./standing.js";
 
+const FIRST_COLUMNS = ["ref", "study", "trial", "baseline", "state", "status"];
+const LAST_COLUMNS = ["device", "training", "started", "seconds", "over", "notation"];
 const PICTURE = { width: 1100, height: 680 };
 
 export function mountExports(place, app) {
   const parts = { told: element("p", { className: "p-quiet", role: "status" }) };
-  const button = (text, title, act) => element("button", { type: "button", className: "p-button", title, onclick: act }, text);
+  const button = (text, title, act) =>
+    element("button", { type: "button", className: "p-button", title, onclick: act }, text);
   const csv = button("CSV", "The networks shown, raw numbers", () => saveRows(parts, app));
-  const pictures = ["svg", "png"].map((format) => button(format.toUpperCase(), `The plot as ${format.toUpperCase()}, on white`, () => savePicture(parts, app, format)));
+  const pictures = ["svg", "png"].map((format) =>
+    button(format.toUpperCase(), `The plot as ${format.toUpperCase()}, on white`, () =>
+      savePicture(parts, app, format),
+    ),
+  );
   parts.link = button("Copy link", "The address of this page with this view", () => copyLink(parts, app));
   parts.pages = element("span", { className: "p-pages" });
   parts.file = element("p", { className: "p-quiet" });
-  place.append(element("section", { className: "p-card p-exports", "aria-label": "Take along" }, element("h3", {}, "Take along"),
-    element("div", { className: "p-buttons" }, csv, ...pictures, parts.link, parts.pages), parts.file, parts.told));
+  place.append(
+    element(
+      "section",
+      { className: "p-card p-exports", "aria-label": "Take along" },
+      element("h3", {}, "Take along"),
+      element("div", { className: "p-buttons" }, csv, ...pictures, parts.link, parts.pages),
+      parts.file,
+      parts.told,
+    ),
+  );
   const update = () => updateExports(parts, app);
   app.on(() => update()); // the links carry the whole view
   update();
@@ -23,23 +38,38 @@ export function mountExports(place, app) {
 
 function updateExports(parts, app) {
   const live = app.source.mode === "live";
-  setText(parts.file, live ? "The page as a file holds everything it shows and works offline." :
-    "This file is the page: it holds all of its data, works offline, and can be sent as it is; a link carries the view.");
+  setText(
+    parts.file,
+    live
+      ? "The page as a file holds everything it shows and works offline."
+      : "This file is the page: it holds all of its data and works offline; a link carries the view.",
+  );
   if (!live) return;
-  const hash = app.view.hash(), { studies } = app.store;
-  const links = studies.map((study) => [`download?study=${encodeURIComponent(study.key)}${hash && `#${hash}`}`,
-    studies.length > 1 ? `Page: ${study.label}` : "Page"]);
+  const hash = app.view.hash(),
+    { studies } = app.store;
+  const links = studies.map((study) => [
+    `download?study=${encodeURIComponent(study.key)}${hash && `#${hash}`}`,
+    studies.length > 1 ? `Page: ${study.label}` : "Page",
+  ]);
   const signature = links.map(([, text]) => text).join("\n");
   if (parts.signature !== signature) {
     parts.signature = signature;
-    parts.pages.replaceChildren(...links.map(([, text]) => element("a", { className: "p-button", download: "", title: "The page as one file" }, text)));
+    parts.pages.replaceChildren(
+      ...links.map(([, text]) =>
+        element("a", { className: "p-button", download: "", title: "The page as one file" }, text),
+      ),
+    );
   }
-  links.forEach(([href], place) => { parts.pages.children[place].href = href; });
+  links.forEach(([href], place) => {
+    parts.pages.children[place].href = href;
+  });
 }
 
 // What the file is called: its studies and what it is.
 export function exportName(app, ending) {
-  const names = app.store.studies.filter((study) => !app.view.get().hidden.includes(study.key)).map((study) => study.name);
+  const names = app.store.studies
+    .filter((study) => !app.view.get().hidden.includes(study.key))
+    .map((study) => study.name);
   return `${safeFileName(names.slice(0, 3).join("-") || "nas")}.${ending}`;
 }
 
@@ -60,17 +90,21 @@ function saveRows(parts, app) {
 
 // The networks shown, as a heading and rows: raw numbers, noise beside them, nothing for what was not measured.
 export function rowsOfView(app) {
-  const { store } = app, { derived } = store;
-  const known = store.metrics.filter((metric) => !["trial", "seconds"].includes(metric.key) && store.column(metric.key));
+  const { store } = app,
+    { derived } = store;
+  const known = store.metrics.filter(
+    (metric) => !["trial", "seconds"].includes(metric.key) && store.column(metric.key),
+  );
   const spread = known.filter((metric) => store.spreadColumn(metric.key));
-  const heading = ["ref", "study", "trial", "baseline", "state", "status", ...known.map(({ key }) => key),
-    ...spread.map(({ key }) => `${key}_spread`), "device", "training", "started", "seconds", "over", "notation"];
-  const rows = [...derived.shown].map((g) => [
-    app.ref(g), store.study(g).name, store.trial(g), store.baseline(g), store.state(g), standingOfNetwork(app, g),
-    ...known.map(({ key }) => store.value(g, key)), ...spread.map(({ key }) => (store.value(g, key) === null ? null : store.spread(g, key))),
-    store.device(g), store.training(g), isoTime(store.started(g)), store.seconds(g), store.over(g).join(" "), store.notation(g),
-  ]);
-  return { heading, rows };
+  const heading = [...FIRST_COLUMNS, ...known.map(({ key }) => key), ...spread.map(({ key }) => `${key}_spread`)];
+  const noiseOfRow = (g, key) => (store.value(g, key) === null ? null : store.spread(g, key));
+  const rows = [...derived.shown].map((g) => {
+    const readings = [...known.map(({ key }) => store.value(g, key)), ...spread.map(({ key }) => noiseOfRow(g, key))];
+    const trial = [isoTime(store.started(g)), store.seconds(g), store.over(g).join(" "), store.notation(g)];
+    const own = [store.trial(g), store.baseline(g), store.state(g), standingOfNetwork(app, g)];
+    return [app.ref(g), store.study(g).name, ...own, ...readings, store.device(g), store.training(g), ...trial];
+  });
+  return { heading: [...heading, ...LAST_COLUMNS], rows };
 }
 
 const isoTime = (seconds) => (seconds === null ? null : new Date(1000 * seconds).toISOString());
@@ -90,7 +124,9 @@ async function savePicture(parts, app, format) {
 
 // The page's policy lets nothing be fetched, not even a data URL: it is taken apart here.
 function blobOfDataUrl(url) {
-  const comma = url.indexOf(","), head = url.slice(5, comma), body = url.slice(comma + 1);
+  const comma = url.indexOf(","),
+    head = url.slice(5, comma),
+    body = url.slice(comma + 1);
   const type = head.split(";")[0];
   if (!head.endsWith("base64")) return new Blob([decodeURIComponent(body)], { type });
   return new Blob([Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0))], { type });
@@ -99,5 +135,8 @@ function blobOfDataUrl(url) {
 async function copyLink(parts, app) {
   const hash = app.view.hash();
   const done = await copyText(location.href.split("#")[0] + (hash ? `#${hash}` : ""));
-  setText(parts.told, done ? "The link to this view is copied." : "The link could not be copied; it is in the address bar.");
+  setText(
+    parts.told,
+    done ? "The link to this view is copied." : "The link could not be copied; it is in the address bar.",
+  );
 }

@@ -25,27 +25,47 @@ export function mountPanel(place, app) {
   update();
 }
 
-function panelParts(app) {
-  const button = (text, title, act) => element("button", { type: "button", className: "p-button", title, onclick: act }, text);
-  const pin = (letter) => button(`Pin as ${letter.toUpperCase()}`, `Compare this network as ${letter.toUpperCase()}`, () => {
+const panelButton = (text, title, act) =>
+  element("button", { type: "button", className: "p-button", title, onclick: act }, text);
+
+function pinButton(app, letter) {
+  const upper = letter.toUpperCase();
+  return panelButton(`Pin as ${upper}`, `Compare this network as ${upper}`, () => {
     const { selected, [letter]: pinned } = app.view.get();
     if (pinned === selected) app.view.set({ [letter]: "" });
     else app.pin(letter, app.find(selected));
   });
+}
+
+function panelParts(app) {
   const parts = {
-    name: element("h3", { className: "p-name", tabIndex: -1 }), tag: element("span", {}), note: element("p", { className: "p-quiet" }),
-    pinA: pin("a"), pinB: pin("b"),
-    close: button("Close", "Select no network", () => app.view.set({ selected: "" })),
-    readings: element("div", {}), problems: element("div", {}), commands: element("div", {}), facts: element("div", {}),
-    drawing: drawingBox(), drawn: "", signatures: new Map(),
-    empty: element("p", { className: "p-quiet p-empty" },
-      "No network is selected: click a point, a row of the table, or take an answer above; here it stays."),
+    name: element("h3", { className: "p-name", tabIndex: -1 }),
+    tag: element("span", {}),
+    note: element("p", { className: "p-quiet" }),
+    pinA: pinButton(app, "a"),
+    pinB: pinButton(app, "b"),
+    close: panelButton("Close", "Select no network", () => app.view.set({ selected: "" })),
+    readings: element("div", {}),
+    problems: element("div", {}),
+    commands: element("div", {}),
+    facts: element("div", {}),
+    drawing: drawingBox(),
+    drawn: "",
+    signatures: new Map(),
+    empty: element("p", { className: "p-quiet p-empty" }),
   };
-  parts.card = element("section", { className: "p-card", "aria-label": "The selected network" },
+  parts.card = element(
+    "section",
+    { className: "p-card", "aria-label": "The selected network" },
     element("div", { className: "p-head" }, parts.name, parts.tag),
     parts.note,
     element("div", { className: "p-buttons" }, parts.pinA, parts.pinB, parts.close),
-    parts.problems, parts.readings, parts.drawing.node, parts.commands, parts.facts);
+    parts.problems,
+    parts.readings,
+    parts.drawing.node,
+    parts.commands,
+    parts.facts,
+  );
   return parts;
 }
 
@@ -54,12 +74,19 @@ function updatePanel(parts, app) {
   const g = app.find(selected);
   parts.card.hidden = g === null;
   parts.empty.hidden = g !== null;
-  setText(parts.empty, selected && g === null ? `${selected} is not among the networks read so far.` :
-    "No network is selected: click a point, choose a row of the table, or take the answer above. It stays here.");
+  setText(
+    parts.empty,
+    selected && g === null
+      ? `${selected} is not among the networks read so far.`
+      : "No network is selected: click a point, choose a row of the table, or take the answer above. It stays here.",
+  );
   if (g === null) return;
   setText(parts.name, app.store.name(g));
   showStanding(parts.tag, standingOfNetwork(app, g));
-  for (const [button, letter, pinned] of [[parts.pinA, "A", a], [parts.pinB, "B", b]]) {
+  for (const [button, letter, pinned] of [
+    [parts.pinA, "A", a],
+    [parts.pinB, "B", b],
+  ]) {
     setText(button, pinned === selected ? `Unpin ${letter}` : `Pin as ${letter}`);
     button.setAttribute("aria-pressed", String(pinned === selected));
   }
@@ -80,20 +107,27 @@ function replaceChanged(parts, name, lines, build) {
   const open = [...parts[name].querySelectorAll("details")].map((details) => details.open);
   const focused = [...parts[name].querySelectorAll("button, summary")].indexOf(document.activeElement);
   parts[name].replaceChildren(...build(lines));
-  parts[name].querySelectorAll("details").forEach((details, place) => { details.open = open[place] ?? false; });
+  parts[name].querySelectorAll("details").forEach((details, place) => {
+    details.open = open[place] ?? false;
+  });
   if (focused >= 0) [...parts[name].querySelectorAll("button, summary")][focused]?.focus({ preventScroll: true });
 }
 
 function noteOf(app, g) {
   if (g < 0) return app.store.publishedNote || "As published, not measured here.";
-  return app.store.device(g) && app.store.training(g) ? `${app.store.device(g)} · ${app.store.training(g)}` :
-    app.store.device(g) || app.store.training(g);
+  return app.store.device(g) && app.store.training(g)
+    ? `${app.store.device(g)} · ${app.store.training(g)}`
+    : app.store.device(g) || app.store.training(g);
 }
 
 function problemLines(app, g) {
   const reason = app.store.reason(g);
   const over = app.store.over(g).map((limit) => `Over its limit: ${limit}`);
-  return [...over, ...(reason ? [`Failed: ${reason}`] : []), ...(app.store.repeat(g) ? ["The same network was measured before: its readings are reused."] : [])];
+  return [
+    ...over,
+    ...(reason ? [`Failed: ${reason}`] : []),
+    ...(app.store.repeat(g) ? ["The same network was measured before: its readings are reused."] : []),
+  ];
 }
 
 const problemNodes = (lines) => lines.map((line) => element("p", { className: "p-problem" }, line));
@@ -102,38 +136,87 @@ const problemNodes = (lines) => lines.map((line) => element("p", { className: "p
 function readingLines(app, g) {
   const study = g < 0 ? null : app.store.study(g);
   const own = new Map((study?.metrics ?? []).map((metric) => [metric.key, metric]));
-  return app.store.metrics.filter((metric) => metric.goal && app.store.value(g, metric.key) !== null).map((union) => {
-    const metric = own.get(union.key) ?? union;
-    const text = formatReading(metric, app.store.value(g, metric.key), app.store.spread(g, metric.key)) + unitOf(metric);
-    const badge = g < 0 ? "published" : metric.badge;
-    return [metric.key, `${metric.label} ${arrow(metric)}`.trim(), text, badge, metric.meaning ?? "", g < 0 ? "" : metric.conditions ?? ""];
-  });
+  return app.store.metrics
+    .filter((metric) => metric.goal && app.store.value(g, metric.key) !== null)
+    .map((union) => {
+      const metric = own.get(union.key) ?? union;
+      const text =
+        formatReading(metric, app.store.value(g, metric.key), app.store.spread(g, metric.key)) + unitOf(metric);
+      const badge = g < 0 ? "published" : metric.badge;
+      return [
+        metric.key,
+        `${metric.label} ${arrow(metric)}`.trim(),
+        text,
+        badge,
+        metric.meaning ?? "",
+        g < 0 ? "" : (metric.conditions ?? ""),
+      ];
+    });
 }
 
 function readingsTable(lines) {
-  const rows = lines.map(([, label, text, badge, meaning]) => element("tr", {},
-    element("th", { scope: "row", title: meaning }, label), element("td", { className: "number" }, text), element("td", {}, badgeNode(badge))));
+  const rows = lines.map(([, label, text, badge, meaning]) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row", title: meaning }, label),
+      element("td", { className: "number" }, text),
+      element("td", {}, badgeNode(badge)),
+    ),
+  );
   const said = lines.filter(([, , , , , conditions]) => conditions);
-  const more = element("details", { className: "p-conditions" }, element("summary", {}, "How they came about"),
-    element("dl", {}, ...lines.flatMap(([, label, , badge, meaning, conditions]) => [
-      element("dt", {}, label), element("dd", {}, `${meaning}; ${badge}: ${BADGES[badge] ?? badge}.`, conditions ? ` ${conditions}.` : "")])));
-  return element("div", {}, element("table", { className: "p-readings" },
-    element("caption", {}, "Readings of the selected network"), element("tbody", {}, ...rows)), said.length ? more : "");
+  const more = element(
+    "details",
+    { className: "p-conditions" },
+    element("summary", {}, "How they came about"),
+    element(
+      "dl",
+      {},
+      ...lines.flatMap(([, label, , badge, meaning, conditions]) => [
+        element("dt", {}, label),
+        element("dd", {}, `${meaning}; ${badge}: ${BADGES[badge] ?? badge}.`, conditions ? ` ${conditions}.` : ""),
+      ]),
+    ),
+  );
+  return element(
+    "div",
+    {},
+    element(
+      "table",
+      { className: "p-readings" },
+      element("caption", {}, "Readings of the selected network"),
+      element("tbody", {}, ...rows),
+    ),
+    said.length ? more : "",
+  );
 }
 
-const badgeNode = (badge) => (badge ? element("span", { className: `p-badge ${badge}`, title: BADGES[badge] ?? "" }, badge) : "");
+const badgeNode = (badge) =>
+  badge ? element("span", { className: `p-badge ${badge}`, title: BADGES[badge] ?? "" }, badge) : "";
 
 // [[label, text to copy], …]: the notation and the commands.
 function commandLines(app, g) {
   const notation = app.store.notation(g);
   const named = { show: "Print it", export: "Write it as a file" };
-  return [...(notation ? [["Notation", notation]] : []), ...networkCommands(app, g).map(([name, command]) => [named[name], command])];
+  return [
+    ...(notation ? [["Notation", notation]] : []),
+    ...networkCommands(app, g).map(([name, command]) => [named[name], command]),
+  ];
 }
 
 function commandNodes(lines) {
-  return lines.map(([label, text]) => element("div", { className: "p-command" },
-    element("div", { className: "p-label" }, element("span", {}, label), copyButtonFor(text, label)),
-    element("code", { className: label === "Notation" ? "" : "p-line", title: label === "Notation" ? "" : text }, text)));
+  return lines.map(([label, text]) =>
+    element(
+      "div",
+      { className: "p-command" },
+      element("div", { className: "p-label" }, element("span", {}, label), copyButtonFor(text, label)),
+      element(
+        "code",
+        { className: label === "Notation" ? "" : "p-line", title: label === "Notation" ? "" : text },
+        text,
+      ),
+    ),
+  );
 }
 
 // A copy button whose name says what it copies.
@@ -147,18 +230,34 @@ function factLines(app, g) {
   const { store } = app;
   if (g < 0) {
     const published = store.published[-1 - g];
-    return [["family", published.family], ["source", published.source]].filter(([, text]) => text);
+    return [
+      ["family", published.family],
+      ["source", published.source],
+    ].filter(([, text]) => text);
   }
   const retry = store.retryOf?.(g);
   return [
-    ["study", store.study(g).name], ["baseline", store.baseline(g)], ["started", startedText(store.started(g))],
-    ["took", durationText(store.seconds(g))], ["retry of", retry != null ? `#${retry}` : ""],
+    ["study", store.study(g).name],
+    ["baseline", store.baseline(g)],
+    ["started", startedText(store.started(g))],
+    ["took", durationText(store.seconds(g))],
+    ["retry of", retry != null ? `#${retry}` : ""],
   ].filter(([, text]) => text);
 }
 
 function factsTable(lines) {
-  return element("table", { className: "p-facts" }, element("caption", {}, "About the trial"), element("tbody", {},
-    ...lines.map(([label, text]) => element("tr", {}, element("th", { scope: "row" }, label), element("td", {}, text)))));
+  return element(
+    "table",
+    { className: "p-facts" },
+    element("caption", {}, "About the trial"),
+    element(
+      "tbody",
+      {},
+      ...lines.map(([label, text]) =>
+        element("tr", {}, element("th", { scope: "row" }, label), element("td", {}, text)),
+      ),
+    ),
+  );
 }
 
 async function showDrawing(parts, app, g, ref) {
@@ -169,7 +268,11 @@ async function showDrawing(parts, app, g, ref) {
   if (parts.drawn !== wanted) return;
   if (drawing) parts.drawing.show(drawing.rows, { name: app.store.name(g) });
   else {
-    parts.drawing.clear(app.store.notation(g) ? "No drawing: the inside of this network is not known here." : "Its network was not chosen yet.");
+    parts.drawing.clear(
+      app.store.notation(g)
+        ? "No drawing: the inside of this network is not known here."
+        : "Its network was not chosen yet.",
+    );
     if (app.store.state(g) === "running") parts.drawn = "";
   }
 }

@@ -5,13 +5,17 @@ import { figureConfig } from "./figures.js";
 import { cellDimension, filtersOfBrushes, metricDimension, rowsToDraw } from "./parallelaxes.js";
 import { onThemeChange, themeColour } from "./theme.js";
 
-const MOST_AXES = 8, STANDING_AXIS = "standing", STANDING_ORDER = ["unranked", "dominated", "tied", "front"];
+const MOST_AXES = 8,
+  STANDING_AXIS = "standing",
+  STANDING_ORDER = ["unranked", "dominated", "tied", "front"];
 const KEYS_OF_PARALLEL = ["axes", "filters", "hidden", "device", "show"];
 
 export function mountParallel(place, app) {
   const parts = parallelParts(app);
   place.append(parts.details);
-  const update = () => { if (parts.details.open) updateParallel(parts, app); };
+  const update = () => {
+    if (parts.details.open) updateParallel(parts, app);
+  };
   parts.details.addEventListener("toggle", async () => {
     if (!parts.details.open) return;
     await loadCells(parts, app);
@@ -30,9 +34,23 @@ function parallelParts(app) {
   parts.choices = element("div", { className: "p-choices" });
   parts.told = element("p", { className: "p-quiet", role: "status" });
   parts.graph = element("div", { className: "p-parallel-plot" });
-  parts.details = element("details", { className: "p-card p-parallel" }, element("summary", {}, "Parallel coordinates"),
+  parts.details = element(
+    "details",
+    { className: "p-card p-parallel" },
+    element("summary", {}, "Parallel coordinates"),
     element("fieldset", { className: "p-axes" }, element("legend", {}, `Axes, at most ${MOST_AXES}`), parts.choices),
-    element("div", { className: "p-scroll", tabIndex: 0, role: "region", "aria-label": "Parallel coordinates: brush an axis to filter" }, parts.graph), parts.told);
+    element(
+      "div",
+      {
+        className: "p-scroll",
+        tabIndex: 0,
+        role: "region",
+        "aria-label": "Parallel coordinates: brush an axis to filter",
+      },
+      parts.graph,
+    ),
+    parts.told,
+  );
   return parts;
 }
 
@@ -54,11 +72,17 @@ async function loadCells(parts, app) {
 // What may be an axis: metrics with values, then cells that differ.
 function axisChoices(parts, app) {
   const { store } = app;
-  const metrics = store.metrics.filter((metric) => {
-    const [low, high] = store.derived.extentOfAll(metric.key);
-    return high > low;
-  }).map((metric) => [metric.key, metric.label]);
-  return [...metrics, [STANDING_AXIS, "standing"], ...[...parts.cells.keys()].map((name) => [name, name.replace(".", " ")])];
+  const metrics = store.metrics
+    .filter((metric) => {
+      const [low, high] = store.derived.extentOfAll(metric.key);
+      return high > low;
+    })
+    .map((metric) => [metric.key, metric.label]);
+  return [
+    ...metrics,
+    [STANDING_AXIS, "standing"],
+    ...[...parts.cells.keys()].map((name) => [name, name.replace(".", " ")]),
+  ];
 }
 
 function chosenAxes(app, choices) {
@@ -68,12 +92,15 @@ function chosenAxes(app, choices) {
   if (own.length) return own.slice(0, MOST_AXES);
   const goals = app.store.studies.flatMap((study) => study.objectives.map((objective) => objective.key));
   const first = [...new Set([...goals, "params", "resolution", ...choices.map(([key]) => key)])];
-  return first.filter((key) => known.has(key) && !["trial", "seconds", STANDING_AXIS].includes(key)).slice(0, 5)
+  return first
+    .filter((key) => known.has(key) && !["trial", "seconds", STANDING_AXIS].includes(key))
+    .slice(0, 5)
     .concat(STANDING_AXIS);
 }
 
 function updateParallel(parts, app) {
-  const choices = axisChoices(parts, app), axes = chosenAxes(app, choices);
+  const choices = axisChoices(parts, app),
+    axes = chosenAxes(app, choices);
   showChoices(parts, app, choices, axes);
   if (axes.length < 2 || typeof Plotly === "undefined") {
     setText(parts.told, "Choose two axes or more.");
@@ -92,24 +119,41 @@ function updateParallel(parts, app) {
 
 function valueAt(parts, app, g, key) {
   if (app.store.byKey.has(key)) return app.store.value(g, key);
-  return key === STANDING_AXIS ? app.store.derived.status(g) : parts.cells.get(key)?.get(g) ?? null;
+  return key === STANDING_AXIS ? app.store.derived.status(g) : (parts.cells.get(key)?.get(g) ?? null);
 }
 
 function toldOf(rows, all, sampled, lacking) {
   const count = (number) => number.toLocaleString("en-US");
   return [
-    sampled ? `${count(rows.length)} of ${count(all)} networks are drawn: the whole front and a sample of the others.` : `${count(all)} networks.`,
+    sampled
+      ? `${count(rows.length)} of ${count(all)} networks are drawn: the whole front and a sample of the others.`
+      : `${count(all)} networks.`,
     lacking ? `${count(lacking)} lack a value of these axes and are left out.` : "",
-    "Drag along an axis to keep a range: on a metric it filters the page, on a cell only this drawing; a click on the axis clears it.",
-  ].filter(Boolean).join(" ");
+    "Drag along an axis to keep a range: of a metric it filters the page, of a cell only this drawing.",
+    "A click on the axis clears it. Orange: the front; blue: tied.",
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 function showChoices(parts, app, choices, axes) {
   const signature = JSON.stringify(choices);
   if (parts.options !== signature) {
     parts.options = signature;
-    parts.choices.replaceChildren(...choices.map(([key, label]) => element("label", { className: "p-check" },
-      element("input", { type: "checkbox", value: key, onchange: (event) => chooseAxis(parts, app, key, event.target.checked) }), label)));
+    parts.choices.replaceChildren(
+      ...choices.map(([key, label]) =>
+        element(
+          "label",
+          { className: "p-check" },
+          element("input", {
+            type: "checkbox",
+            value: key,
+            onchange: (event) => chooseAxis(parts, app, key, event.target.checked),
+          }),
+          label,
+        ),
+      ),
+    );
   }
   for (const box of parts.choices.querySelectorAll("input")) {
     box.checked = axes.includes(box.value);
@@ -124,28 +168,34 @@ function chooseAxis(parts, app, key, checked) {
 
 function drawParallel(parts, app, axes, rows, dimensions) {
   const standing = rows.map((g) => ({ front: 2, tied: 1 })[app.store.derived.status(g)] ?? 0);
-  const ink = themeColour("ink"), muted = themeColour("muted");
-  const shape = JSON.stringify([axes, rows.length, rows.at(-1), standing, ink, dimensions.map(({ constraintrange, ticktext }) => [constraintrange, ticktext])]);
+  const ranges = dimensions.map(({ constraintrange, range, ticktext }) => [constraintrange, range, ticktext?.length]);
+  const shape = JSON.stringify([axes, rows, standing, themeColour("ink"), ranges]);
   if (shape === parts.shape) return;
-  parts.shape = shape;
-  parts.axes = axes;
-  parts.dimensions = dimensions;
-  const trace = {
-    type: "parcoords", dimensions: dimensions.map((dimension) => ({ ...dimension, label: plainForPlotly(dimension.label) })),
-    line: { color: standing, cmin: 0, cmax: 2, showscale: false,
-      colorscale: [[0, themeColour("faint")], [0.49, themeColour("faint")], [0.5, themeColour("link")], [0.74, themeColour("link")], [0.75, themeColour("front")], [1, themeColour("front")]] },
-    unselected: { line: { color: themeColour("rule"), opacity: 0.25 } },
-    labelfont: { color: ink, size: 13 }, tickfont: { color: ink, size: 12 }, rangefont: { color: muted, size: 1 },
-  };
+  Object.assign(parts, { shape, axes, dimensions });
   const width = Math.max(parts.graph.parentElement.clientWidth, 110 * axes.length);
   parts.graph.style.width = `${width}px`;
-  const layout = { width, height: 360, margin: { l: 60, r: 60, t: 56, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, color: ink } };
-  Plotly.react(parts.graph, [trace], layout, { ...figureConfig(), displayModeBar: false, responsive: false });
-  if (!parts.drawn) {
-    parts.drawn = true;
-    parts.graph.on("plotly_restyle", () => takeBrushes(parts, app));
-  }
+  const layout = {
+    width, height: 360, margin: { l: 60, r: 60, t: 56, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)", font: { family: getComputedStyle(document.body).fontFamily },
+  };
+  const config = { ...figureConfig(), displayModeBar: false, responsive: false };
+  Plotly.react(parts.graph, [parallelTrace(dimensions, standing)], layout, config);
+  if (parts.drawn) return;
+  parts.drawn = true;
+  parts.graph.on("plotly_restyle", () => takeBrushes(parts, app));
+}
+
+// Lines by standing: 0 dominated, 1 tied, 2 on the front.
+function parallelTrace(dimensions, standing) {
+  const [ink, faint, tied, front] = ["ink", "faint", "link", "front"].map(themeColour);
+  const colorscale = [[0, faint], [0.49, faint], [0.5, tied], [0.74, tied], [0.75, front], [1, front]];
+  return {
+    type: "parcoords",
+    dimensions: dimensions.map((dimension) => ({ ...dimension, label: plainForPlotly(dimension.label) })),
+    line: { color: standing, cmin: 0, cmax: 2, showscale: false, colorscale },
+    unselected: { line: { color: themeColour("rule"), opacity: 0.25 } },
+    labelfont: { color: ink, size: 13 }, tickfont: { color: ink, size: 12 }, rangefont: { color: ink, size: 1 },
+  };
 }
 
 function takeBrushes(parts, app) {

@@ -1,17 +1,20 @@
-// What parallel coordinates draw: which rows, and each axis with its ticks and range. Plotly has no logarithmic axis here,
-// so logarithms are drawn and the ticks say the values.
+// What parallel coordinates draw: which rows, and each axis with its ticks and range. Plotly has no logarithmic axis
+// here, so logarithms are drawn and the ticks say the values.
 import { logTicks } from "./axes.js";
 import { formatValue, unitOf } from "./format.js";
 
-const MOST_LINES = 2000, SNAPS = 160;
+const MOST_LINES = 2000,
+  SNAPS = 160;
 
 // {rows, all, sampled, lacking}: feasible networks with all values, the front last (on top), at most 2,000 others.
 export function rowsToDraw(app, axes, valueOf) {
-  const { derived } = app.store, hidden = new Set(app.view.get().hidden);
+  const { derived } = app.store,
+    hidden = new Set(app.view.get().hidden);
   const feasible = [...derived.networks].filter((g) => !derived.isInfeasible(g) && !hidden.has(app.store.study(g).key));
   const whole = feasible.filter((g) => axes.every((key) => valueOf(g, key) !== null));
   const ahead = whole.filter((g) => ["front", "tied"].includes(derived.status(g)));
-  const leading = new Set(ahead), rest = whole.filter((g) => !leading.has(g));
+  const leading = new Set(ahead),
+    rest = whole.filter((g) => !leading.has(g));
   const step = Math.ceil(rest.length / MOST_LINES) || 1;
   const drawn = step > 1 ? rest.filter((_, place) => place % step === 0) : rest;
   ahead.sort((g, h) => (derived.status(g) === "front") - (derived.status(h) === "front") || g - h);
@@ -20,17 +23,31 @@ export function rowsToDraw(app, axes, valueOf) {
 
 // An axis of a metric: logarithms where its range asks for them.
 export function metricDimension(metric, values, filter) {
-  const low = Math.min(...values), high = Math.max(...values);
+  const low = Math.min(...values),
+    high = Math.max(...values);
   const log = low > 0 && high >= 3 * low && ["count", "rate"].includes(metric.style);
   const scaled = (value) => (log ? Math.log10(value) : value);
   const ticks = log ? logTicks(low, high, 6).filter((tick) => tick >= low * 0.999 && tick <= high * 1.001) : null;
-  const dimension = { label: metric.label + (metric.style === "percent" ? " (%)" : unitOf(metric) ? ` (${unitOf(metric).trim()})` : ""), values: values.map(scaled), log, range: roomy(scaled(low), scaled(high)), multiselect: false };
-  if (ticks) Object.assign(dimension, fineTicks(dimension.range, new Map(ticks.map((tick) => [scaled(tick), formatValue(metric, tick)]))));
+  const dimension = {
+    label: metric.label + (metric.style === "percent" ? " (%)" : unitOf(metric) ? ` (${unitOf(metric).trim()})` : ""),
+    values: values.map(scaled),
+    log,
+    range: roomy(scaled(low), scaled(high)),
+    multiselect: false,
+  };
+  if (ticks)
+    Object.assign(
+      dimension,
+      fineTicks(dimension.range, new Map(ticks.map((tick) => [scaled(tick), formatValue(metric, tick)]))),
+    );
   else dimension.tickformat = metric.style === "count" ? ".3s" : "~g";
   const [from, to] = filter ?? [null, null];
   if (from !== null || to !== null) {
     const [first, last] = dimension.range;
-    dimension.constraintrange = [from === null ? first : scaled(Math.max(from, log ? low / 10 : -Infinity)), to === null ? last : scaled(to)];
+    dimension.constraintrange = [
+      from === null ? first : scaled(Math.max(from, log ? low / 10 : -Infinity)),
+      to === null ? last : scaled(to),
+    ];
   }
   return dimension;
 }
@@ -52,8 +69,14 @@ export function cellDimension(label, values, order) {
   const place = new Map(distinct.map((value, at) => [value, at]));
   const step = Math.ceil(distinct.length / 12);
   const shown = distinct.map((value, at) => [at, String(value)]).filter(([at]) => at % step === 0);
-  return { label, values: values.map((value) => place.get(value)), range: roomy(0, distinct.length - 1), multiselect: false,
-    tickvals: shown.map(([at]) => at), ticktext: shown.map(([, text]) => text) };
+  return {
+    label,
+    values: values.map((value) => place.get(value)),
+    range: roomy(0, distinct.length - 1),
+    multiselect: false,
+    tickvals: shown.map(([at]) => at),
+    ticktext: shown.map(([, text]) => text),
+  };
 }
 
 // The page's filters after brushing: a metric's range is a filter, an axis without one has none.
@@ -61,7 +84,11 @@ export function filtersOfBrushes(app, axes, dimensions, ranges, filters) {
   const next = { ...filters };
   axes.forEach((key, place) => {
     if (!app.store.byKey.has(key)) return;
-    const range = ranges[place], { log, range: [first, last] } = dimensions[place];
+    const range = ranges[place],
+      {
+        log,
+        range: [first, last],
+      } = dimensions[place];
     if (!range) {
       delete next[key];
       return;

@@ -3,7 +3,7 @@ import { countOf, element, setText } from "./dom.js";
 import { exportCommand, showCommand } from "./commands.js";
 
 const STANDINGS = {
-  front: ["◆", "front", "on the front: no other network is better in one objective and at least as good in all others"],
+  front: ["◆", "front", "on the front: none is better in one objective and at least as good in all others"],
   tied: ["◇", "tied", "tied: within noise of the front"],
   dominated: ["●", "dominated", "dominated: another network is better"],
   unranked: ["○", "unranked", "not ranked: an objective was not measured"],
@@ -47,8 +47,12 @@ export function networkFacts(app, g) {
   const { store } = app;
   const study = g < 0 ? null : store.study(g);
   return {
-    study: study?.name ?? "", option: study?.option ?? null, trial: g < 0 ? null : store.trial(g),
-    notation: store.notation(g), baseline: store.baseline(g), name: store.name(g),
+    study: study?.name ?? "",
+    option: study?.option ?? null,
+    trial: g < 0 ? null : store.trial(g),
+    notation: store.notation(g),
+    baseline: store.baseline(g),
+    name: store.name(g),
   };
 }
 
@@ -56,7 +60,10 @@ export function networkFacts(app, g) {
 export function networkCommands(app, g) {
   const facts = networkFacts(app, g);
   if (!facts.notation) return [];
-  return [["show", showCommand(facts)], ["export", exportCommand(facts)]].filter(([, command]) => command);
+  return [
+    ["show", showCommand(facts)],
+    ["export", exportCommand(facts)],
+  ].filter(([, command]) => command);
 }
 
 // "22 Nov 2026, 04:11": a start in the reader's own time.
