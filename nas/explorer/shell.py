@@ -85,7 +85,8 @@ def live_page() -> str:
         explorer=static("explorer.html").strip(),
         sections="",
         data="",
-        scripts='<script src="plotly.js"></script>\n<script src="app.js"></script>',
+        # the page's own first: it asks for its data while plotly, a second of work, is being read
+        scripts='<script src="app.js"></script>\n<script src="plotly.js"></script>',
     )
 
 

@@ -43,6 +43,7 @@ async function fetchReport(state) {
     // written by nas.report, which escapes what a study says
     body.replaceChildren(...report.sections.map(reportSection));
     fillNavigation(report.sections);
+    await plotlyReady();
     drawFigures(report.figures ?? {});
     setText(note, "");
   } catch (error) {
@@ -51,6 +52,10 @@ async function fetchReport(state) {
   }
   state.busy = false;
   state.refresh.hidden = state.of === app.store.version;
+}
+
+async function plotlyReady() {
+  while (typeof Plotly === "undefined") await new Promise((done) => setTimeout(done, 50));
 }
 
 function reportSection({ anchor, title, html }) {

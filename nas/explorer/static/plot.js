@@ -79,7 +79,7 @@ export function redrawOverlay(plot) {
 function paintAxes(plot) {
   if (typeof Plotly === "undefined") {
     clearTimeout(plot.waiting);
-    plot.waiting = setTimeout(() => redrawPlot(plot), 30); // its script is still being unpacked
+    plot.waiting = setTimeout(() => paintAxes(plot), 30); // its script is still being read
     return;
   }
   const data = lineTraces(plot.app), layout = plotLayout(plot), painted = JSON.stringify([data, layout]);
