@@ -14,8 +14,13 @@ from nas.errors import NasError
 
 SCHEMA = 1
 _ALWAYS = ("study", "trial", "state", "arch", "id")  # the other fields of a record are left out where empty
+_LARGEST = 10**300  # of a whole number, which is read as a float as well
 State = Literal["complete", "infeasible", "failed", "running"]
-_KINDS: dict[str, type | UnionType] = {"study": str, "trial": int | None, "arch": str, "id": str, "baseline": str}
+_KINDS: dict[str, type | UnionType] = {
+    "study": str, "trial": int | None, "arch": str, "id": str, "baseline": str, "settings": Mapping, "excess": Mapping,
+    "reused": int | None, "retry_of": int | None, "reason": str, "started": str, "seconds": int | float | None,
+    "environment": Mapping,
+}  # fmt: skip
 
 
 class RecordError(NasError):
@@ -42,8 +47,12 @@ class Reading:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Reading:
-        if isinstance(document["value"], bool) or not isinstance(document["value"], int | float):
-            raise RecordError(f"reading: expected a number; got {document['value']!r}")
+        _check_number("reading", document["value"])
+        if document.get("spread") is not None:
+            _check_number("spread", document["spread"])
+        for name in ("conditions", "detail"):
+            if not isinstance(document.get(name, {}), Mapping):
+                raise RecordError(f"reading: {name}: expected names and values; got {document[name]!r}")
         return cls(
             document["value"],
             document.get("spread"),
@@ -117,7 +126,16 @@ class Record:
                 raise RecordError(
                     f"record: {name}: expected {getattr(kind, '__name__', kind)}; got {getattr(record, name)!r}"
                 )
+        for limit, excess in record.excess.items():
+            _check_number(f"record: excess of {limit}", excess)
         return record
+
+
+def _check_number(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RecordError(f"{what}: expected a number; got {value!r}")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise RecordError(f"{what}: no number so large: {str(value)[:20]}…")
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

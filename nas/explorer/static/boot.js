@@ -1,4 +1,4 @@
-// How a page starts: plotly is unpacked where the file carries it, then figures, tables and the explorer take their places.
+// How a page starts: plotly is unpacked where the file carries it; then tables, figures and the explorer start.
 import { startFigures } from "./figures.js";
 import { startTables } from "./tables.js";
 
@@ -22,7 +22,7 @@ async function loadPlotly() {
   script.textContent = await unpackedText(node);
   document.head.append(script);
   node.remove();
-  if (typeof Plotly === "undefined") throw new Error("The figures cannot be drawn: the page's plotly.js did not start.");
+  if (typeof Plotly === "undefined") throw new Error("The figures cannot be drawn: plotly.js did not start.");
 }
 
 function tellTrouble(error) {

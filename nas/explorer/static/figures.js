@@ -35,7 +35,9 @@ function colouredAxes(layout, ink, grid) {
     if (/^[xy]axis\d*$/.test(name)) Object.assign(axis, { gridcolor: grid, linecolor: grid });
     if (/^ternary\d*$/.test(name)) {
       axis.bgcolor = "rgba(0,0,0,0)";
-      for (const side of ["aaxis", "baxis", "caxis"]) axis[side] = { ...axis[side], gridcolor: grid, linecolor: themeColour("muted") };
+      for (const side of ["aaxis", "baxis", "caxis"]) {
+        axis[side] = { ...axis[side], gridcolor: grid, linecolor: themeColour("muted") };
+      }
     }
   }
   for (const shape of layout.shapes ?? []) {
@@ -54,10 +56,12 @@ export function colouredFigure(figure) {
   for (const trace of copy.data) colouredTrace(trace, ink);
   colouredAxes(layout, ink, themeColour("grid"));
   Object.assign(layout, {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: onPhone() ? false : "zoom", uirevision: "kept",
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", uirevision: "kept",
+    dragmode: onPhone() ? false : "zoom",
     font: { color: ink, size: 13, family },
     hoverlabel: {
-      ...layout.hoverlabel, bgcolor: themeColour("card"), bordercolor: themeColour("muted"), font: { color: ink, size: 12, family },
+      ...layout.hoverlabel, bgcolor: themeColour("card"), bordercolor: themeColour("muted"),
+      font: { color: ink, size: 12, family },
     },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: themeColour("muted"), activecolor: ink },
   });
