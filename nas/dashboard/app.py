@@ -126,7 +126,7 @@ class Dashboard:
 
 def make_app(hub: Hub) -> Starlette:
     """The application, without its guard."""
-    return Starlette(
+    app = Starlette(
         routes=Dashboard(hub).routes(),
         exception_handlers={
             HTTPException: _http,
@@ -135,6 +135,8 @@ def make_app(hub: Hub) -> Starlette:
             Exception: _unexpected,
         },
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _http(_: Request, error: Exception) -> Response:

@@ -68,6 +68,7 @@ class Hub:
     def start(self) -> None:
         """Read everything once, then go on reading in a thread."""
         self.poll()
+        self.page()
         gc.collect()
         gc.freeze()  # what was read stays: collections need not walk over it again
         self._thread.start()

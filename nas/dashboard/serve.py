@@ -59,11 +59,18 @@ def address(listening: socket.socket, host: str) -> str:
 def serve(sources: Sequence[Source], listening: socket.socket, host: str, ready: Callable[[], None]) -> int:
     """Serve until a signal comes; the exit code that goes with it. `ready` is called when pages can be asked for."""
     hub = Hub(sources, published(), NOTE)
-    app = make_app(hub)
+    server = make_server(hub, host, listening.getsockname()[1], ready)
     hub.start()
-    guarded = Guard(app, host, listening.getsockname()[1], content_security_policy(live=True))
+    with server.signals() as received:
+        asyncio.run(server.serve(sockets=[listening]))
+    hub.close()
+    return 143 if received[:1] == [signal.SIGTERM] else 130 if received else 1
+
+
+def make_server(hub: Hub, host: str, port: int, ready: Callable[[], None]) -> Server:
+    """A server of the hub's studies, guarded, for a socket that listens at that host and port."""
     config = uvicorn.Config(
-        guarded,
+        Guard(make_app(hub), host, port, content_security_policy(live=True)),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -74,14 +81,10 @@ def serve(sources: Sequence[Source], listening: socket.socket, host: str, ready:
         loop="asyncio",
         http="h11",
     )
-    server = _Server(config, hub, ready)
-    with server.signals() as received:
-        asyncio.run(server.serve(sockets=[listening]))
-    hub.close()
-    return 143 if received[:1] == [signal.SIGTERM] else 130 if received else 1
+    return Server(config, hub, ready)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Ends its streams before it waits for them."""
 
     def __init__(self, config: uvicorn.Config, hub: Hub, ready: Callable[[], None]) -> None:

@@ -62,7 +62,7 @@ def storage_option(url: str) -> str:
 
 
 def read_all(sources: Iterable[Source]) -> list[Snapshot]:
-    """Every study of the sources, whole. Raises: StudyError."""
+    """Every study of sources that were just opened, whole. Raises: StudyError."""
     return [
         source.snapshot(identity)
         for source in sources

@@ -99,13 +99,12 @@ class RecordsSource:
             lines = (self._rest + piece).split(b"\n")
             self._rest = lines.pop()
             for line in lines:
-                self._line += 1
                 self._take(line)
+                self._line += 1
             for name, told in self._studies.items():
                 if told.records:
                     yield self._changes(name, *told.last)
-        if self._rest and _is_whole(self._rest):  # a last line without its end
-            self._line += 1
+        if self._rest and _is_whole(self._rest):  # a last line without its end, which is counted when it comes
             self._take(self._rest)
             self._rest = b""
         if not self._studies:
@@ -126,7 +125,7 @@ class RecordsSource:
         try:
             record = Record.from_json(json.loads(line))
         except (ValueError, RecursionError) as error:
-            self._broken[self._line] = str(error)
+            self._broken[self._line + 1] = str(error)
             return
         if record.study not in self._studies:
             self._studies.pop("", None)
