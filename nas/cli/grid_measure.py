@@ -87,16 +87,12 @@ def choice_of(study: optuna.Study) -> Choice | None:
 
 def write_answer(study: optuna.Study, out: Path) -> None:
     """Write which triple of a measured grid is best into `out`; where that is unknown, leave no older answer there."""
-    from nas.measured_grid import ChoiceError
-    from nas.report.choice_page import remove_choice, write_choice
+    from nas.report.choice_page import write_answer_of
+    from nas.study.storage import recipe_of, records
 
-    try:
-        choice = choice_of(study)
-    except ChoiceError:
-        remove_choice(out)
-    else:
-        if choice is not None:
-            write_choice(choice, study.study_name, out)
+    options = recipe_of(study).grid
+    if options is not None:
+        write_answer_of(records(study), options, study.study_name, out)
 
 
 def answer_document(study: optuna.Study) -> dict[str, Any]:

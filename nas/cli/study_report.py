@@ -20,6 +20,7 @@ def write_records_report(reference: str, out: Path | None, beside: Sequence[Stud
     Without `out` it goes to runs/NAME, never over the folder that the records are from. Raises: NasError.
     """
     from nas.report import write_report
+    from nas.report.choice_page import write_answer_of
     from nas.study.feed import open_sources, read_all
 
     first, *others = map(study_of, read_all(open_sources([reference], "")))
@@ -27,7 +28,10 @@ def write_records_report(reference: str, out: Path | None, beside: Sequence[Stud
         out = Path("runs") / first.recipe.name
         if out.resolve() in Path(reference).resolve().parents or out.resolve() == Path(reference).resolve():
             out = out.with_name(f"{out.name}-records")
-    return write_report(dataclasses.replace(first, beside=(*others, *beside)), out)
+    page = write_report(dataclasses.replace(first, beside=(*others, *beside)), out)
+    if first.recipe.grid is not None:
+        write_answer_of(first.records, first.recipe.grid, first.recipe.name, out)
+    return page
 
 
 def write_study_report(study: optuna.Study, out: Path, storage: str, beside: Sequence[StudyReport] = ()) -> Path:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
-from nas.choice import Answer, Choice
-from nas.measured_grid import BASE_MARK, PAPER_MARK, Measured
+from nas.choice import Answer, Choice, choose
+from nas.measured_grid import BASE_MARK, PAPER_MARK, ChoiceError, Measured, measured
+from nas.recipe import GridOptions
+from nas.record import Record
 from nas.report.choice import QUESTIONS, sentences
 from nas.report.choice_tables import candidates_table, networks_table
 from nas.report.papers.figure import Axis, Figure, Series
@@ -25,6 +28,16 @@ subset selection (Gupta 1965) cannot exclude it at 95 %, all comparisons togethe
 left, and leads as measured too. *Also built by* lists the α, β, γ of the grid that build the same network once it is
 rounded: they are one answer. *Wins* is the share of redraws won, which is not the probability of being best: of
 many readings the luckiest stands too high."""
+
+
+def write_answer_of(records: Iterable[Record], options: GridOptions, name: str, out: Path) -> None:
+    """Write which triple of the measured grid `name` is best; where that is unknown, leave no older answer in `out`."""
+    try:
+        choice = choose(measured(records, options), target=options.target, band=options.band)
+    except ChoiceError:
+        remove_choice(out)
+    else:
+        write_choice(choice, name, out)
 
 
 def write_choice(choice: Choice, name: str, out: Path) -> Path:

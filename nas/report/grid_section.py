@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal
 
 from nas.arch import Architecture, ArchitectureError, parse
-from nas.choice import Choice, choose
+from nas.choice import Answer, Choice, choose
 from nas.cost import cost
 from nas.errors import NasError
 from nas.grid import Grid, Member, Triple, grid, rungs
@@ -48,9 +48,7 @@ def grid_section(records: Iterable[Record], recipe: Recipe) -> GridSection | Non
     networks = measured(known, recipe.grid)
     choice, why = _choice(networks, recipe.grid)
     planned = _planned(known, recipe.grid)
-    told = sentences(choice) if choice else [f"No answer yet: {why}."]
-    findings = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in told)
-    parts = [f'<div class="card"><ul class="findings">\n{findings}\n</ul></div>']
+    parts = _found(choice) if choice else [f'<div class="card"><p>No answer yet: {escape(why)}.</p></div>']
     shares, space = _views(networks, choice, planned, known, recipe.grid)
     first = [drawing for drawing in (shares,) if drawing] + _costs(networks, choice, planned)
     if first:
@@ -60,6 +58,43 @@ def grid_section(records: Iterable[Record], recipe: Recipe) -> GridSection | Non
     if choice:
         parts += _tables(choice)
     return GridSection("\n".join(parts), (*first, *([space] if space else [])))
+
+
+def _found(choice: Choice) -> list[str]:
+    """Each answer as a tile, the sentences on the answers, and behind a click how far to trust them."""
+    tiles = "".join(
+        f'<div class="tile"><b>{escape(big)}</b><span>{escape(small)}</span></div>'
+        for answer in choice.answers
+        for big, small in _tiles(answer)
+    )
+    said = sentences(choice)
+    first = [one for one in said if one.startswith((*QUESTIONS.values(), "The paper's"))]
+    rest = [one for one in said if one not in first]
+    return [
+        f'<div class="tiles">{tiles}</div>' if tiles else "",
+        f'<div class="card">{_list(first)}</div>' if first else "",
+        f"<details><summary>How far to trust it; one dimension alone</summary><div>{_list(rest)}</div></details>",
+    ]
+
+
+def _list(said: Sequence[str]) -> str:
+    items = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    return f'<ul class="findings">\n{items}\n</ul>'
+
+
+def _tiles(answer: Answer) -> Iterable[tuple[str, str]]:
+    kept, at = len(answer.contenders), _AT[answer.question]
+    if answer.decided:
+        yield answer.best.measured.name, f"the best at {at}"
+    elif answer.compared:
+        yield answer.best.measured.name, f"leads at {at}; {kept} of {len(answer.candidates)} may be the best"
+    if answer.paper and answer.paper is not answer.best:
+        one = answer.paper
+        place = answer.candidates.index(one) + 1
+        yield (
+            f"{place} of {len(answer.candidates)}",
+            (f"the paper's at {at}, {one.behind:.1f} ± {one.behind_error:.1f} points below"),
+        )
 
 
 def _choice(networks: Sequence[Measured], options: GridOptions) -> tuple[Choice | None, str]:
@@ -131,7 +166,11 @@ def _mark(one: Measured) -> str:
 def _said(one: Measured, choice: Choice | None) -> str:
     """What is written beside the mark: the paper's; that it leads at one cost, or at both."""
     words = ["the paper's"] if one.mark == PAPER_MARK else []
-    leads = [answer for answer in (choice.answers if choice else ()) if answer.compared and answer.best.measured is one]
+    leads = [
+        answer
+        for answer in (choice.answers if choice else ())
+        if answer.compared and answer.best.measured.arch == one.arch
+    ]
     if leads and choice and len(leads) == len(choice.answers):
         words.append("leads" if all(answer.decided for answer in leads) else "leads, not decided")
     else:

@@ -178,7 +178,7 @@ def _look(state: State, count: int) -> dict[str, Any]:
     pattern = {"shape": hatching, "size": 5, "solidity": 0.4} if hatching else {}
     return {
         "name": f"{name} ({count:,})",
-        "marker": {"pattern": pattern, "line": {"width": 1 if hatching else 0}},
+        "marker": {"pattern": pattern, "line": {"width": 0.8, "color": "rgba(255,255,255,0.6)"}},
         "meta": {"role": role},
     }
 
