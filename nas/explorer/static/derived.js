@@ -13,7 +13,10 @@ export class Derived {
   }
 
   invalidate({ data, keys }) {
-    if (data || ROW_KEYS.some((key) => keys.has(key))) this.cache.clear();
+    if (data) this.cache.delete("counts");
+    const changed = data && this.revision !== this.store.revision; // a trial that runs or failed is no network
+    this.revision = this.store.revision;
+    if (changed || ROW_KEYS.some((key) => keys.has(key))) this.cache.clear();
     else if (AXIS_KEYS.some((key) => keys.has(key))) for (const name of ["lines", "knees"]) this.cache.delete(name);
   }
 

@@ -37,5 +37,6 @@ function failedWords(store, counts) {
 function waitingWords(app, counts) {
   if (app.source.mode === "file") return said("This study has no finished trial.", "");
   if (counts.running) return said("Waiting for the first trial.", `${counts.running} running; it appears here when it is finished.`);
-  return said("Waiting for the first trial.", "Start the search with nas search; its trials appear here as they finish.");
+  const { space } = app.store.studies[0].recipe ?? {}, command = `nas search ${space ? `--space ${space} ` : ""}--study ${app.store.studies[0].name}`;
+  return [...said("Waiting for the first trial.", ""), element("p", {}, "A search such as ", element("code", {}, command), " writes them; they appear here as they finish.")];
 }

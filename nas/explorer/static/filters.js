@@ -50,11 +50,15 @@ function syncFilters(app, parts) {
 
 /** How many of the shown cannot be drawn, because they lack a value of an axis. */
 function offPlot(app) {
-  const { store } = app, { x, y } = app.view.get(), lacking = [...new Set([x, y])].flatMap((key) => {
-    const column = store.column(key), count = column ? store.derived.shown.filter((g) => Number.isNaN(column[g])).length : store.derived.shown.length;
-    return count ? [`${count.toLocaleString("en-US")} without ${store.metric(key).label}`] : [];
-  });
-  return lacking.length ? `; ${lacking.join(", ")}: not in the plot` : "";
+  const { store } = app, { x, y } = app.view.get(), keys = [...new Set([x, y])], columns = keys.map((key) => store.column(key));
+  let count = 0;
+  const lacking = new Set();
+  for (const g of store.derived.shown) {
+    const without = keys.filter((_, i) => !columns[i] || Number.isNaN(columns[i][g]));
+    if (without.length) count++;
+    for (const key of without) lacking.add(store.metric(key).label);
+  }
+  return count ? `; ${count.toLocaleString("en-US")} without ${[...lacking].join(" or ")}: not in the plot` : "";
 }
 
 function chipText(app) {

@@ -27,7 +27,9 @@ export function mountPlot(place, app) {
   app.plot = plot;
   app.hover = (g) => { plot.hovered = g; redrawOverlay(plot); };
   app.on(({ data, keys }) => {
-    if (data || REDRAW.some((key) => keys.has(key))) redrawPlot(plot);
+    // a plot that says why it is empty counts failures and running trials too
+    const changed = data && (plot.revision !== app.store.revision || plot.words);
+    if (changed || REDRAW.some((key) => keys.has(key))) redrawPlot(plot);
     else if (MARKED.some((key) => keys.has(key))) redrawOverlay(plot);
   });
   new ResizeObserver(() => { if (plot.frame && sizeChanged(plot)) redrawPlot(plot); }).observe(place);
@@ -44,6 +46,7 @@ function sizeChanged({ place, frame }) {
 export function redrawPlot(plot) {
   const { app, place } = plot, axes = [axisOf(app, "x"), axisOf(app, "y")];
   plot.axes = axes;
+  plot.revision = app.store.revision;
   plot.words = emptyWords(app, axes);
   plot.message.hidden = !plot.words;
   plot.message.replaceChildren(...(plot.words ?? []));

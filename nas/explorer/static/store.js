@@ -19,6 +19,7 @@ export class Store {
   /** Forgets everything and takes this page document. */
   load(page) {
     Object.assign(this, { n: 0, version: page.version ?? "", made: page.made ?? "", published: page.published ?? [] });
+    this.revision = (this.revision ?? 0) + 1; // changes with the networks: measured ones and those over a limit
     this.publishedNote = page.published_note ?? "";
     this.numbers = new ColumnSet(); // values
     this.noise = new ColumnSet(); // spreads
@@ -91,7 +92,9 @@ export class Store {
       for (const set of [this.numbers, this.noise]) {
         for (const column of set.columns.values()) part.at.forEach((row) => study.globals[row] !== undefined && column.put(study.globals[row], NaN));
       }
+      const known = part.at.some((row) => this.facts.get("state")?.[study.globals[row]] <= 1);
       touched.push(...this.put(study, part.at, part.rows));
+      if (known || part.rows.state.some((state) => state <= 1)) this.revision++;
     }
     this.version = patch.version ?? this.version;
     this.finish();

@@ -33,7 +33,7 @@ export class View {
   }
 
   axes() {
-    if (this.basis !== this.store.n || !this.known) [this.basis, this.known] = [this.store.n, defaultAxes(this.store)];
+    if (this.basis !== this.store.revision || !this.known) [this.basis, this.known] = [this.store.revision, defaultAxes(this.store)];
     const { x, y } = this.state;
     return { x: x || this.known.x, y: y || this.known.y };
   }
