@@ -2,8 +2,15 @@
 import { startFigures } from "./figures.js";
 import { startTables } from "./tables.js";
 
-/** The text of a node of the page, unpacked where it is marked as gzip. Rejects where the browser cannot. */
-export async function unpackedText(node) {
+const unpackedNodes = new WeakMap();
+
+/** The text of a node of the page, unpacked once where it is marked as gzip. Rejects where the browser cannot. */
+export function unpackedText(node) {
+  if (!unpackedNodes.has(node)) unpackedNodes.set(node, unpack(node));
+  return unpackedNodes.get(node);
+}
+
+async function unpack(node) {
   const text = node.textContent.trim();
   if (node.dataset.encoding !== "gzip") return text;
   if (typeof DecompressionStream === "undefined") {
@@ -33,11 +40,16 @@ function tellTrouble(error) {
 
 /** Starts the page; `explorer` is the explorer's own start, null where the page has none. */
 export async function bootPage(explorer) {
+  const data = document.getElementById("explorer-data");
   startTables();
+  if (data) unpackedText(data).catch(() => null); // begins beside plotly; who reads the data hears what is wrong
   try {
     await loadPlotly();
-    startFigures(!explorer);
-    if (explorer) await explorer();
+    try {
+      if (explorer) await explorer();
+    } finally {
+      startFigures(!explorer); // after the explorer's first picture
+    }
   } catch (error) {
     tellTrouble(error);
     throw error;

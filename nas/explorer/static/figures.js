@@ -93,7 +93,7 @@ const nearScreen = new IntersectionObserver((entries) => {
     nearScreen.unobserve(target);
     drawFigure(target.id, shownFigures.get(target.id));
   }
-}, { rootMargin: "600px" });
+}, { rootMargin: "300px" });
 
 /** Draws the figures ({name: figure}) in the places of their names, each when it comes near the screen. */
 export function drawFigures(figures) {
