@@ -120,14 +120,17 @@ const withReadings = (app, { g }, keys) => ({
   spreads: Object.fromEntries(keys.map((key) => [key, app.store.spread(g, key)])),
 });
 
+function roomText(metric, gap, bound) {
+  if (metric.style === "percent") return `${gap >= 0.095 ? gap.toFixed(1) : gap.toPrecision(1)} points`;
+  const percent = (100 * gap) / (Math.abs(bound) || 1);
+  return `${percent >= 10 ? Math.round(percent).toLocaleString("en-US") : percent.toPrecision(2)} %`;
+}
+
 function marginLines(app, told) {
   return told.margins.map(({ need, value, spread, risky }) => {
     const metric = app.store.metric(need[0]);
     const gap = Math.abs(value - need[2]);
-    const room =
-      metric.style === "percent"
-        ? `${gap >= 0.095 ? gap.toFixed(1) : gap.toPrecision(1)} points`
-        : `${((100 * gap) / (Math.abs(need[2]) || 1)).toPrecision(2)} %`;
+    const room = roomText(metric, gap, need[2]);
     const where = gap === 0 ? "just at" : `${room} ${need[1] === "<=" ? "under" : "above"}`;
     const reading = formatReading(metric, value, spread) + unitOf(metric);
     const text = `${metric.label} ${reading}: ${where} ${valueText(metric, need[2])}`;
@@ -188,12 +191,9 @@ function noneNodes(app, question, { asked, nearest }) {
     const labels = [question.key, ...question.needs.map(([key]) => key)].map((key) => app.store.metric(key).label);
     return [line(`No network shown has ${[...new Set(labels)].join(" and ")}.`, "p-strong")];
   }
-  const lines = nearest.map(({ need, others, other }) => {
-    const rest = others
-      ? question.needs.length > 1
-        ? "the nearest that meets the rest"
-        : "the nearest"
-      : "none meets the rest; the nearest";
+  const alone = question.needs.length > 1 ? "the nearest that meets the rest" : "the nearest";
+  const lines = nearest.map(({ need, others, other, by }) => {
+    const rest = others ? alone : by > 0 ? "none meets the rest; the nearest" : "none that meets it meets the rest; the best";
     return element(
       "li",
       {},

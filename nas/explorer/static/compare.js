@@ -67,7 +67,7 @@ function compareParts(app) {
   parts.card = element(
     "section",
     { className: "p-card p-compare", "aria-label": "A against B" },
-    element("div", { className: "p-head" }, element("h3", {}, "A against B"), parts.swap),
+    element("div", { className: "p-head" }, element("h2", {}, "A against B"), parts.swap),
     parts.wait,
     parts.both,
   );
@@ -123,7 +123,7 @@ const headingRow = (app, a, b, ...more) =>
     element(
       "tr",
       {},
-      element("th", { scope: "col" }, ""),
+      element("td", {}),
       ...[
         ["A", a],
         ["B", b],

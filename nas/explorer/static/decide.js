@@ -38,7 +38,7 @@ function decideParts(app) {
   parts.card = element(
     "section",
     { className: "p-card p-decide", "aria-label": "Decide" },
-    element("h3", {}, "Decide"),
+    element("h2", {}, "Decide"),
     parts.presets,
     element(
       "div",

@@ -85,24 +85,19 @@ function relaxedAnswer(asked, question, metric, best) {
   return found;
 }
 
-// Per need: the network that meets all others and misses this one by the least; then `others` says whether it does.
+// Per need: the network that meets all others and misses this one by the least; `others` says whether one meets them.
 function nearestMisses(asked, question, metric) {
-  return question.needs
-    .map((need) => {
-      const rest = question.needs.filter((one) => one !== need);
-      const meetingRest = asked.filter((one) => rest.every((other) => meets(one.values[other[0]], other)));
-      const among = meetingRest.length ? meetingRest : asked;
-      const ordered = bestFirst(among, question.key, metric).sort(
-        (one, two) => shortfall(one.values[need[0]], need) - shortfall(two.values[need[0]], need),
-      );
-      return {
-        need,
-        others: meetingRest.length > 0,
-        other: ordered[0] ?? null,
-        by: ordered[0] ? shortfall(ordered[0].values[need[0]], need) : null,
-      };
-    })
-    .filter((miss) => miss.by === null || miss.by > 0 || !miss.others);
+  const ordered = bestFirst(asked, question.key, metric);
+  const all = question.needs.map((need) => {
+    const rest = question.needs.filter((one) => one !== need);
+    const meetingRest = ordered.filter((one) => rest.every((other) => meets(one.values[other[0]], other)));
+    const missOf = (one) => shortfall(one.values[need[0]], need);
+    const among = meetingRest.length ? meetingRest : ordered;
+    const other = among.reduce((near, one) => (near && missOf(near) <= missOf(one) ? near : one), null);
+    return { need, others: meetingRest.length > 0, other, by: other && missOf(other) };
+  });
+  const missed = all.filter(({ by }) => by > 0);
+  return missed.length ? missed : all.filter(({ other }) => other);
 }
 
 // What could tell two tied networks apart: metrics in which they differ beyond noise, the widest gap first.

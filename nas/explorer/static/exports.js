@@ -25,7 +25,7 @@ export function mountExports(place, app) {
     element(
       "section",
       { className: "p-card p-exports", "aria-label": "Take along" },
-      element("h3", {}, "Take along"),
+      element("h2", {}, "Take along"),
       element("div", { className: "p-buttons" }, csv, ...pictures, parts.link, parts.pages),
       parts.file,
       parts.told,

@@ -62,7 +62,7 @@ function assembleTable(parts) {
     element(
       "div",
       { className: "p-head" },
-      element("h3", {}, "The front and the baselines"),
+      element("h2", {}, "The front and the baselines"),
       element("label", { className: "p-check" }, parts.toggle, "all networks shown"),
       parts.jump,
     ),
@@ -70,7 +70,7 @@ function assembleTable(parts) {
     parts.box,
     parts.more,
   );
-  parts.title = parts.card.querySelector("h3");
+  parts.title = parts.card.querySelector("h2");
 }
 
 // Arrow keys walk the rows; hovering or focusing one rings its point in the plot.

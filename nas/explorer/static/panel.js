@@ -39,7 +39,7 @@ function pinButton(app, letter) {
 
 function panelParts(app) {
   const parts = {
-    name: element("h3", { className: "p-name", tabIndex: -1 }),
+    name: element("h2", { className: "p-name", tabIndex: -1 }),
     tag: element("span", {}),
     note: element("p", { className: "p-quiet" }),
     pinA: pinButton(app, "a"),

@@ -1,8 +1,8 @@
 // Parallel coordinates: up to eight metrics and cells side by side, drawn when opened. A range brushed on a metric is a
 // filter of the page; filters set elsewhere show as ranges here.
-import { element, plainForPlotly, setText } from "./dom.js";
-import { figureConfig } from "./figures.js";
-import { cellDimension, filtersOfBrushes, metricDimension, rowsToDraw } from "./parallelaxes.js";
+import { element, setText } from "./dom.js";
+import { cellAxis, filterOfRange, metricAxis, rowsToDraw } from "./parallelaxes.js";
+import { parallelPlot } from "./parallelplot.js";
 import { onThemeChange, themeColour } from "./theme.js";
 
 const MOST_AXES = 8,
@@ -30,10 +30,9 @@ export function mountParallel(place, app) {
 }
 
 function parallelParts(app) {
-  const parts = { app, cells: new Map(), shape: "", drawn: false, options: "" };
+  const parts = { app, cells: new Map(), shape: "", options: "", ranges: new Map(), plot: parallelPlot() };
   parts.choices = element("div", { className: "p-choices" });
   parts.told = element("p", { className: "p-quiet", role: "status" });
-  parts.graph = element("div", { className: "p-parallel-plot" });
   parts.details = element(
     "details",
     { className: "p-card p-parallel" },
@@ -47,7 +46,7 @@ function parallelParts(app) {
         role: "region",
         "aria-label": "Parallel coordinates: brush an axis to filter",
       },
-      parts.graph,
+      parts.plot.node,
     ),
     parts.told,
   );
@@ -102,18 +101,18 @@ function updateParallel(parts, app) {
   const choices = axisChoices(parts, app),
     axes = chosenAxes(app, choices);
   showChoices(parts, app, choices, axes);
-  if (axes.length < 2 || typeof Plotly === "undefined") {
+  if (axes.length < 2) {
     setText(parts.told, "Choose two axes or more.");
     return;
   }
   const labels = new Map(choices);
   const { rows, all, sampled, lacking } = rowsToDraw(app, axes, (g, key) => valueAt(parts, app, g, key));
-  const dimensions = axes.map((key) => {
+  const scales = axes.map((key) => {
     const values = rows.map((g) => valueAt(parts, app, g, key));
-    if (app.store.byKey.has(key)) return metricDimension(app.store.metric(key), values, app.view.get().filters[key]);
-    return cellDimension(labels.get(key), values, key === STANDING_AXIS ? STANDING_ORDER : undefined);
+    if (app.store.byKey.has(key)) return metricAxis(app.store.metric(key), values, app.view.get().filters[key]);
+    return cellAxis(labels.get(key), values, key === STANDING_AXIS ? STANDING_ORDER : undefined);
   });
-  drawParallel(parts, app, axes, rows, dimensions);
+  drawParallel(parts, app, axes, rows, scales);
   setText(parts.told, toldOf(rows, all, sampled, lacking));
 }
 
@@ -166,41 +165,30 @@ function chooseAxis(parts, app, key, checked) {
   app.view.set({ axes: checked ? [...axes, key] : axes.filter((one) => one !== key) });
 }
 
-function drawParallel(parts, app, axes, rows, dimensions) {
+function drawParallel(parts, app, axes, rows, scales) {
   const standing = rows.map((g) => ({ front: 2, tied: 1 })[app.store.derived.status(g)] ?? 0);
-  const ranges = dimensions.map(({ constraintrange, range, ticktext }) => [constraintrange, range, ticktext?.length]);
-  const shape = JSON.stringify([axes, rows, standing, themeColour("ink"), ranges]);
+  scales.forEach((scale, place) => {
+    if (!app.store.byKey.has(axes[place])) scale.range = parts.ranges.get(axes[place]) ?? null;
+  });
+  const said = scales.map(({ range, label, ticks }) => [range, label, ticks]);
+  const shape = JSON.stringify([axes, rows, standing, themeColour("ink"), said]);
   if (shape === parts.shape) return;
-  Object.assign(parts, { shape, axes, dimensions });
-  const width = Math.max(parts.graph.parentElement.clientWidth, 110 * axes.length);
-  parts.graph.style.width = `${width}px`;
-  const layout = {
-    width, height: 360, margin: { l: 60, r: 60, t: 56, b: 26 }, paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)", font: { family: getComputedStyle(document.body).fontFamily },
-  };
-  const config = { ...figureConfig(), displayModeBar: false, responsive: false };
-  Plotly.react(parts.graph, [parallelTrace(dimensions, standing)], layout, config);
-  if (parts.drawn) return;
-  parts.drawn = true;
-  parts.graph.on("plotly_restyle", () => takeBrushes(parts, app));
+  parts.shape = shape;
+  const lines = rows.map((g) => axes.map((key, place) => scales[place].at(valueAt(parts, app, g, key))));
+  const onBrush = (place, range) => takeBrush(parts, app, axes[place], scales[place], range);
+  parts.plot.draw({ axes: scales, lines, standing, onBrush });
 }
 
-// Lines by standing: 0 dominated, 1 tied, 2 on the front.
-function parallelTrace(dimensions, standing) {
-  const [ink, faint, tied, front] = ["ink", "faint", "link", "front"].map(themeColour);
-  const colorscale = [[0, faint], [0.49, faint], [0.5, tied], [0.74, tied], [0.75, front], [1, front]];
-  return {
-    type: "parcoords",
-    dimensions: dimensions.map((dimension) => ({ ...dimension, label: plainForPlotly(dimension.label) })),
-    line: { color: standing, cmin: 0, cmax: 2, showscale: false, colorscale },
-    unselected: { line: { color: themeColour("rule"), opacity: 0.25 } },
-    labelfont: { color: ink, size: 13 }, tickfont: { color: ink, size: 12 }, rangefont: { color: ink, size: 1 },
-  };
-}
-
-function takeBrushes(parts, app) {
-  const ranges = parts.graph.data[0].dimensions.map((dimension) => dimension.constraintrange ?? null);
-  const { filters } = app.view.get();
-  const next = filtersOfBrushes(app, parts.axes, parts.dimensions, ranges, filters);
-  if (JSON.stringify(next) !== JSON.stringify(filters)) app.view.set({ filters: next });
+// A metric's range becomes a filter of the page; a cell's holds in this drawing.
+function takeBrush(parts, app, key, scale, range) {
+  if (!app.store.byKey.has(key)) {
+    parts.ranges.set(key, range);
+    parts.shape = "";
+    return;
+  }
+  const filters = { ...app.view.get().filters };
+  const filter = filterOfRange(scale, range);
+  if (filter) filters[key] = filter;
+  else delete filters[key];
+  app.view.set({ filters });
 }
