@@ -59,6 +59,7 @@ def recipe(name: str = "big", trials: int = 10_000, **changes: Any) -> Recipe:
             "limits": (LIMIT,),
             "trials": trials,
             "sampler": "random",
+            "baseline_repeats": 3,
             **changes,
         },
     )

@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--changes", type=json.loads, default={}, help="other fields of the recipe, as JSON")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    known = recipe(options.name, options.trials, limits=(options.limit,), baseline_repeats=3, **options.changes)
+    known = recipe(options.name, options.trials, limits=(options.limit,), **options.changes)
     with driver_lock(options.url):
         storage = open_storage(options.url, create=True)
         study = open_or_create(storage, known, space(), "cpu", "nas search --space efficientnetv2", ENVIRONMENT).study
