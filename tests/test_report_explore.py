@@ -159,6 +159,7 @@ def test_an_accuracy_is_a_proxys_where_another_network_was_trained():
         return made([one])[2]["metrics"][0]["badge"]
 
     assert badge(ARCH) == "measured"
+    assert badge(f"{ARCH} y64") == "measured"
     assert badge("r32 s8 m1k3s1c8n1 h64 y64") == "proxy"
 
 

@@ -82,7 +82,12 @@ def _findings(study: StudyReport, analysis: Analysis) -> str:
     device = words.device(analysis, study.provenance)
     sentences = [*words.findings(analysis), *([f"Measured on: {device}."] if device else [])]
     items = "\n".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return f'<div class="tiles">{shown}</div>\n<div class="card"><ul class="findings">\n{items}\n</ul></div>'
+    of = ""
+    if study.beside:
+        names = ", ".join(other.recipe.name for other in study.beside)
+        told = f"Of {study.recipe.name}, as all below; {names}: in the explorer only."
+        of = f'<p class="of">{escape(told)}</p>'
+    return f'{of}<div class="tiles">{shown}</div>\n<div class="card"><ul class="findings">\n{items}\n</ul></div>'
 
 
 def _search(study: StudyReport, analysis: Analysis) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ _STATED = (
     "width",
 )  # in the label's words
 _NO_TRAINING = frozenset({"threads", "memory_format"})  # how it ran, and not what was trained
+_CLASSES = re.compile(r"(?: |(?<=\d))y\d+\b")
 _DEFAULTS = Training().model_dump(mode="json")
 
 
@@ -84,7 +86,8 @@ def row(record: Record, objectives: Sequence[Objective] = ()) -> Row:
         device=next((_device(readings[key]) for key in ON_ONE_DEVICE if key in readings), ""),
         training=training_label(accuracy.conditions) if accuracy else "",
         conditions={key: _conditions(reading) for key, reading in readings.items() if key in METRICS},
-        proxy=accuracy is not None and accuracy.detail.get("trained", record.arch) != record.arch,
+        proxy=accuracy is not None
+        and _same_classes(accuracy.detail.get("trained", record.arch)) != _same_classes(record.arch),
         started=_epoch(record.started),
         seconds=rounded(record.seconds) if record.seconds is not None and math.isfinite(record.seconds) else None,
         reason=" ".join(record.reason.split())[:_LONGEST_REASON],
@@ -135,6 +138,11 @@ def training_label(conditions: Mapping[str, Any]) -> str:
         if not told and not (name == "zero_init" and own) and not (name == "precision" and value == "fp32"):
             parts.append(f"{name.replace('_', ' ')} {_plain(value)}")
     return " · ".join(part for part in parts if part)
+
+
+def _same_classes(notation: Any) -> str:
+    """The notation without its classes: for other data every network gets another last layer, and is no proxy."""
+    return _CLASSES.sub("", str(notation))
 
 
 def _plain(value: Any) -> str:
