@@ -193,7 +193,8 @@ function noneNodes(app, question, { asked, nearest }) {
   }
   const alone = question.needs.length > 1 ? "the nearest that meets the rest" : "the nearest";
   const lines = nearest.map(({ need, others, other, by }) => {
-    const rest = others ? alone : by > 0 ? "none meets the rest; the nearest" : "none that meets it meets the rest; the best";
+    const apart = by > 0 ? "none meets the rest; the nearest" : "none that meets it meets the rest; the best";
+    const rest = others ? alone : apart;
     return element(
       "li",
       {},

@@ -32,7 +32,7 @@ function decideParts(app) {
     className: "p-select",
     onchange: () => change(parts, { device: parts.part.value }),
   });
-  parts.partRow = element("label", { className: "p-part" }, element("span", {}, "compared only on "), parts.part);
+  parts.partRow = element("label", { className: "p-part" }, element("span", {}, "compared only within "), parts.part);
   parts.filtered = element("p", { className: "p-quiet" });
   parts.answer = element("div", { className: "p-answer", role: "region", "aria-label": "Answer" });
   parts.card = element(

@@ -7,7 +7,8 @@ import { onThemeChange, themeColour } from "./theme.js";
 
 const MOST_AXES = 8,
   STANDING_AXIS = "standing",
-  STANDING_ORDER = ["unranked", "dominated", "tied", "front"];
+  STANDING_ORDER = ["not ranked", "dominated", "tied", "front"];
+const STANDING_WORDS = { dominated: "dominated", tied: "tied", front: "front" };
 const KEYS_OF_PARALLEL = ["axes", "filters", "hidden", "device", "show"];
 
 export function mountParallel(place, app) {
@@ -118,7 +119,8 @@ function updateParallel(parts, app) {
 
 function valueAt(parts, app, g, key) {
   if (app.store.byKey.has(key)) return app.store.value(g, key);
-  return key === STANDING_AXIS ? app.store.derived.status(g) : (parts.cells.get(key)?.get(g) ?? null);
+  if (key === STANDING_AXIS) return STANDING_WORDS[app.store.derived.status(g)] ?? STANDING_ORDER[0];
+  return parts.cells.get(key)?.get(g) ?? null;
 }
 
 function toldOf(rows, all, sampled, lacking) {

@@ -4,9 +4,9 @@ import { element, svgElement } from "./dom.js";
 import { themeColour } from "./theme.js";
 
 const PLOT_HEIGHT = 340, PLOT_TOP = 34, PLOT_BOTTOM = 16, PLOT_SIDE = 58, LEAST_GAP = 96, BRUSH_WIDTH = 26;
-const LINES_OF_STANDING = [["faint", 0.7], ["link", 1], ["front", 1.4]]; // dominated, tied, front: colour and width
+const LINES_OF_STANDING = [["faint", 0.9], ["link", 1], ["front", 1.4]]; // dominated, tied, front: colour and width
 
-// {node, draw(picture)}; a picture: {axes, lines: [[place…]…], standing: [0|1|2…], onBrush(axis number, range|null)}.
+// {node, draw(picture)}; a picture: {axes, lines: [[place…]…], standing: [0|1|2…], onBrush(axis, range|null)}.
 export function parallelPlot() {
   const canvas = element("canvas", { className: "p-lines" });
   const label = "Parallel coordinates of the networks; the filters above say the same ranges in numbers";
@@ -66,7 +66,7 @@ function drawLines(plot) {
   };
   stroke("rule", 0.5, 0.5, (number) => !inside[number]);
   LINES_OF_STANDING.forEach(([colour, wide], standing) =>
-    stroke(colour, wide, standing ? 0.95 : 0.6, (number) => inside[number] && picture.standing[number] === standing));
+    stroke(colour, wide, standing ? 0.95 : 0.75, (number) => inside[number] && picture.standing[number] === standing));
   pen.globalAlpha = 1;
 }
 
