@@ -1,4 +1,5 @@
-// The report's sections in the live page: asked of the server after the first plot, and again only when the reader wants.
+// The report's sections in the live page: asked of the server when the reader comes near them, for they take it seconds
+// of a large study, and again only when the reader wants.
 
 import { drawFigures } from "./figures.js";
 import { element, setText } from "./dom.js";
@@ -11,9 +12,16 @@ export function mountLiveReport(place, app) {
   const note = element("span", { className: "x-muted", role: "status" });
   const refresh = element("button", { type: "button", className: "x-button", hidden: true, onclick: () => fetchReport(state) }, "refresh the report");
   const body = element("div", { className: "x-report-body" });
-  const state = { app, select, note, refresh, body, of: "", busy: false };
+  const state = { app, select, note, refresh, body, of: "", busy: false, near: false };
   place.replaceChildren(element("div", { className: "x-report-bar" }, label, note, refresh), body);
   app.on(({ data }) => { if (data) syncReport(state, label); });
+  const watch = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watch.disconnect();
+    state.near = true;
+    syncReport(state, label);
+  }, { rootMargin: "300px" });
+  watch.observe(place);
   syncReport(state, label);
 }
 
@@ -26,7 +34,7 @@ function syncReport(state, label) {
     select.replaceChildren(...studies.map((study) => element("option", { value: study.key }, study.label)));
     if (studies.some((study) => study.key === chosen)) select.value = chosen;
   }
-  if (!state.of && !state.busy && studies.length && app.store.derived.total) fetchReport(state);
+  if (state.near && !state.of && !state.busy && studies.length && app.store.derived.total) fetchReport(state);
   const newer = Boolean(state.of) && state.of !== app.store.version;
   state.refresh.hidden = !newer;
   setText(state.note, newer ? "There are newer trials than in the text below." : state.note.dataset.fault ?? "");

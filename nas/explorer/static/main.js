@@ -14,6 +14,7 @@ import { mountHead } from "./head.js";
 import { mountLive } from "./live.js";
 import { mountLiveReport } from "./livereport.js";
 import { exportFigure } from "./figure.js";
+import { Newsroom } from "./news.js";
 import { mountDecide } from "./decide.js";
 import { mountPanel } from "./panel.js";
 import { mountCompare } from "./compare.js";
@@ -45,6 +46,7 @@ export async function start() {
   });
   if (trouble) app.announce(trouble);
   await nextFrame();
+  app.news.later = true;
   mountPanels(app);
   if (source.mode === "live") {
     mountLive(app);
@@ -78,30 +80,17 @@ async function openedSource() {
   }
 }
 
-/** The app: data, view and what all parts share. Listeners are called once a frame at most. */
+/** The app: data, view and what all parts share. */
 export function createApp(page, source) {
-  const store = new Store(page), listeners = [], pending = { data: false, keys: new Set(), frame: 0 };
-  const flush = () => {
-    const change = { data: pending.data, keys: pending.keys };
-    Object.assign(pending, { data: false, keys: new Set(), frame: 0 });
-    for (const listener of listeners) {
-      try {
-        listener(change);
-      } catch (error) {
-        console.error(error); // one part that fails must not keep the others from being drawn
-      }
-    }
-  };
+  const store = new Store(page), news = new Newsroom();
   const notify = ({ data = false, keys = [] }) => {
     store.derived.invalidate({ data, keys: new Set(keys) });
-    pending.data ||= data;
-    for (const key of keys) pending.keys.add(key);
-    pending.frame ||= requestAnimationFrame(flush);
+    news.add(data, keys);
   };
-  const view = new View(store, notify), app = { store, view, source };
+  const view = new View(store, notify), app = { store, view, source, news };
   store.derived = new Derived(store, view);
   return Object.assign(app, {
-    on: (listener) => listeners.push(listener),
+    on: (listener) => news.listen(listener),
     announce: (text) => setText(byId("x-live"), text),
     find: (ref) => store.find(ref),
     ref: (g) => store.ref(g),
