@@ -95,22 +95,33 @@ const nearScreen = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "300px" });
 
+// a figure in a closed fold is drawn when it is opened, and not before
+const foldedIn = (place) => place.closest("details:not([open])");
+
 /** Draws the figures ({name: figure}) in the places of their names, each when it comes near the screen. */
 export function drawFigures(figures) {
   for (const [name, figure] of Object.entries(figures)) {
     const place = document.getElementById(name);
     shownFigures.set(name, figure);
-    if (place) nearScreen.observe(place);
+    if (!place) continue;
+    const fold = foldedIn(place);
+    if (fold) fold.addEventListener("toggle", () => nearScreen.observe(place), { once: true });
+    else nearScreen.observe(place);
   }
 }
 
 const whenIdle = globalThis.requestIdleCallback ?? ((task) => setTimeout(task, 50)); // Safari
 const isDrawn = (name) => document.getElementById(name)?.classList.contains("js-plotly-plot");
 
+function isUnfolded(name) {
+  const place = document.getElementById(name);
+  return place !== null && !foldedIn(place);
+}
+
 // the rest of a page that has nothing else to do, one figure at a time
 function drawWhenIdle() {
   whenIdle(() => {
-    const name = [...shownFigures.keys()].find((one) => document.getElementById(one) && !isDrawn(one));
+    const name = [...shownFigures.keys()].find((one) => isUnfolded(one) && !isDrawn(one));
     if (name === undefined) return;
     drawFigure(name, shownFigures.get(name));
     drawWhenIdle();
@@ -128,6 +139,6 @@ export function startFigures(all) {
     }
   });
   addEventListener("beforeprint", () => {
-    for (const [name, figure] of shownFigures) drawFigure(name, figure);
+    for (const [name, figure] of shownFigures) if (isUnfolded(name)) drawFigure(name, figure);
   });
 }
