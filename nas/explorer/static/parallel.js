@@ -129,7 +129,7 @@ function toldOf(rows, all, sampled, lacking) {
     sampled
       ? `${count(rows.length)} of ${count(all)} networks are drawn: the whole front and a sample of the others.`
       : `${count(all)} networks.`,
-    lacking ? `${count(lacking)} lack a value of these axes and are left out.` : "",
+    lacking ? `${count(lacking)} without a value on one of these axes: not drawn.` : "",
     "Drag along an axis to keep a range: of a metric it filters the page, of a cell only this drawing.",
     "A click on the axis clears it. Orange: the front; blue: tied.",
   ]
