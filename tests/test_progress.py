@@ -52,6 +52,7 @@ def test_every_state_has_a_bar_with_a_second_sign_and_a_failure_says_why() -> No
     bars = {trace.name.partition(" (")[0]: trace for trace in drawing.figure.data}
     assert set(bars) == {"measured", "over a limit", "failed", "running"}
     assert len({trace.marker.pattern.shape for trace in bars.values()}) == 4
+    assert {trace.width for trace in bars.values()} == {0.75}
     assert "out of &lt;memory&gt; at batch 64<br>#1 tried again" in bars["failed"].text[0]
     assert "failed to read why" in drawing.caption
 

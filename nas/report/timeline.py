@@ -124,6 +124,7 @@ def _bars(spans: Sequence[Span], pauses: Sequence[tuple[float, float]], scale: f
                 base=starts,
                 x=[max(end - start, least) for start, end in zip(starts, ends, strict=True)],
                 y=[span.lane + 1 for span in group],
+                width=0.75,  # or plotly makes each state as wide as its own lanes leave room
                 orientation="h",
                 text=[_hover(span) for span in group],
                 textposition="none",
@@ -135,7 +136,7 @@ def _bars(spans: Sequence[Span], pauses: Sequence[tuple[float, float]], scale: f
     room = 0.9 if count == 1 else 0.6
     height |= {"dtick": max(1, count // 8), "range": [count + room, 1 - room]}
     figure = framed(traces, plain_axis("", zero=True), height)
-    figure.update_layout(barmode="overlay", bargap=0.25)
+    figure.update_layout(barmode="overlay")
     kind = f"up to {count} at once" if count > 1 else "one after another"
     failed = "; point at one that failed to read why" if any(span.record.state == "failed" for span in spans) else ""
     return figure, f"One bar a trial, {kind}{failed}."
