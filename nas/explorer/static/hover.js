@@ -10,7 +10,7 @@ export function mountHover(place, app) {
   place.append(tip);
   const state = { place, app, tip, shown: null, down: null, last: null };
   place.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") pointAt(state, event); });
-  place.addEventListener("pointerleave", () => point(state, null));
+  place.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") point(state, null); });
   // plotly lays a sheet over the page at every press, so a click never reaches the plot: press and release do
   place.addEventListener("pointerdown", (event) => { state.down = event.button === 0 ? pressOf(event) : null; }, true);
   window.addEventListener("pointerup", (event) => release(state, event), true);

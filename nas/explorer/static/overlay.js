@@ -13,12 +13,20 @@ export function drawOverlay(plot) {
   overlay.setAttribute("height", frame.size.height);
   if (!plot.words) {
     const marks = markedNetworks(plot);
+    taken.members = memberBoxes(plot);
     for (const { x, y } of marks) taken.push([x - 12, y - 12, x + 12, y + 12]);
     layer.append(...selectedBars(plot), ...lineLabels(plot, taken), ...kneeLabels(plot, taken), ...baselineNames(plot, taken));
     for (const mark of marks) layer.append(ring(mark, frame));
   }
   overlay.replaceChildren(layer);
   app.plotted?.();
+}
+
+function memberBoxes({ app, scene }) {
+  const { placed, layers } = scene, from = scene.rows.length - [...layers.values()].slice(-2).reduce((sum, rows) => sum + rows.length, 0);
+  if (app.store.derived.ranked > 200) return [];
+  return Array.from({ length: scene.rows.length - from }, (_, i) => [placed.xs[from + i], placed.ys[from + i]])
+    .map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
 }
 
 function spot(plot, g) {
@@ -62,8 +70,13 @@ function label(text, x, y, { anchor = "middle", kind = "x-name" } = {}) {
   return svgElement("text", { class: kind, x, y, "text-anchor": anchor }, text);
 }
 
-/** The first place for a text around a point that nothing has taken, of those within the frame; null if there is none. */
+/** A place for a text around a point that no other text has taken and, if it can be, that covers no front member; null if
+    there is none in the frame. */
 function freePlace(frame, at, text, taken, reach = 12) {
+  return firstFree(frame, at, text, [...taken, ...(taken.members ?? [])], taken, reach) ?? firstFree(frame, at, text, taken, taken, reach);
+}
+
+function firstFree(frame, at, text, obstacles, taken, reach) {
   const half = (text.length * LETTER) / 2;
   const inside = (x) => Math.max(frame.left + half + 2, Math.min(frame.left + frame.width - half - 2, x)); // above and below may slide
   const offsets = [
@@ -73,7 +86,7 @@ function freePlace(frame, at, text, taken, reach = 12) {
   for (const [dx, dy] of offsets) {
     const x = at.x + dx, y = at.y + dy, box = [x - half, y - LINE + 3, x + half, y + 3];
     if (box[0] < frame.left || box[2] > frame.left + frame.width || box[1] < frame.top || box[3] > frame.top + frame.height) continue;
-    if (taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+    if (obstacles.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
     taken.push(box);
     return { x, y };
   }
