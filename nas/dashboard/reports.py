@@ -32,8 +32,13 @@ class Reports:
         return self._answer("settings", key, lambda _: _packed_json(self._settings(key)))
 
     def report(self, key: str) -> Packed:
-        """The sections and figures around the explorer. Raises: NasError where the study cannot be read."""
-        return self._answer("report", key, lambda version: _packed_json(_sections(self._study(key), version)))
+        """The sections and figures around the explorer, and the version they are of. Raises: NasError where the study
+        cannot be read."""
+        made = self._answer("report", key, lambda stamp: Packed(encode(_sections(self._study(key))), b"", stamp))
+        newest = self._hub.version  # read first: then the study, unchanged until after, is as it is in that version
+        version = newest if self._hub.stamp(key) == made.tag else made.tag
+        plain = made.plain[:-1] + b',"of":' + encode(version) + b"}"
+        return Packed(plain, gzip.compress(plain, 4, mtime=0), version)
 
     def download(self, key: str) -> tuple[str, Packed]:
         """A file name without its end, and the study as one page. Raises: NasError where it cannot be read."""
@@ -108,13 +113,13 @@ def _provenance(head: Head) -> Mapping[str, Any]:
     return {**kept, "device": {"kind": facts["device"], "name": name}}
 
 
-def _sections(study: StudyReport, version: str) -> dict[str, Any]:
+def _sections(study: StudyReport) -> dict[str, Any]:
     from nas.report.analysis import analyse
     from nas.report.page import figures, sections
 
     analysis = analyse(study.records, study.recipe)
     made = [{"anchor": anchor, "title": title, "html": html} for anchor, title, html in sections(study, analysis)]
-    return {"sections": made, "figures": dict(figures(study, analysis)), "of": version}
+    return {"sections": made, "figures": dict(figures(study, analysis))}
 
 
 def _packed_json(document: Any) -> Packed:

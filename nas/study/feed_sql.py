@@ -113,7 +113,8 @@ def trials(connection: Connection, ids: Sequence[int]) -> Iterator[list[Trial]]:
     for piece in _pieces(ids):
         rows = list(connection.execute(_TRIALS, {"ids": piece}))
         kept: dict[int, dict[str, str]] = {}
-        for number, key, value in connection.execute(_ATTRIBUTES, {"ids": piece}):
+        begun = [row[0] for row in rows if row[2] in _STATES]  # a long queue waits, and has nothing to show
+        for number, key, value in connection.execute(_ATTRIBUTES, {"ids": begun}) if begun else ():
             kept.setdefault(number, {})[key] = value
         yield [Trial(row[0], row[1], row[2], _time(row[3]), kept.get(row[0], {})) for row in rows]
 
