@@ -159,15 +159,20 @@ def _networks(grid: Grid, style: int) -> Series:
 
 
 def write_grid(grid: Grid, name: str, out: Path) -> Path:
-    """Write report.html, README.md, tables/ and data/triples.csv into `out`; return the page.
+    """Write report.html, README.md with its figure, tables/ and data/triples.csv into `out`; return the page.
 
     Raises: ReportError where `out` cannot be written.
     """
+    from nas.report.papers.static import to_svg  # matplotlib takes half a second to load
+
     table = members_table(grid)
     documents = {f"tables/members.{kind}": writer(table) for kind, writer in WRITERS.items()}
     documents["data/triples.csv"] = to_csv(triples_table(grid))
+    shown = cost_figure(grid)
+    documents[f"figures/{shown.name}.svg"] = to_svg(shown)
     documents["README.md"] = "\n\n".join(
-        [f"# The compound grid of {name}", "\n".join(f"- {s}" for s in sentences(grid)), to_markdown(table).rstrip()]
+        [f"# The compound grid of {name}", "\n".join(f"- {s}" for s in sentences(grid)),
+         f"![{shown.title}](figures/{shown.name}.svg)", shown.caption, to_markdown(table).rstrip()]
     ) + "\n"  # fmt: skip
     documents["report.html"] = _page(grid, name, table)
     try:
