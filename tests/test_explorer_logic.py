@@ -269,3 +269,20 @@ def test_noise_is_the_larger_of_both(modules: Any) -> None:
     assert call(modules, "deltas", "noiseWords", cases) == [
         "tied within noise (± 0.8 points)", "beyond noise (± 0.7 points)", "",
     ]  # fmt: skip
+
+
+def test_a_brushed_range_is_the_filter_that_draws_it(modules: Any) -> None:
+    metric = {name: getattr(METRICS["flops"], name) for name in ("key", "label", "unit", "goal", "kind", "style")}
+    source = """async ([metric, values, filters]) => {
+        const { metricAxis, filterOfRange } = await import("/parallelaxes.js");
+        return filters.map((filter) => { const axis = metricAxis(metric, values, filter);
+            return [filterOfRange(axis, axis.range), axis.ticks.map(([at]) => at), values.map(axis.at)]; }); }"""
+    values = [4.39e9, 2.11e8, 8.96e8, 2.33e9]
+    filters = [None, [3e8, 2e9], [None, 1e9], [5e8, None], [None, None], [1e6, 1e12]]
+    found = modules.evaluate(source, [metric, values, filters])
+    assert [row[0] for row in found] == [None, [3e8, 2e9], [None, 1e9], [5e8, None], None, None]
+    ticks, places = found[0][1:]
+    assert len(ticks) >= 3
+    assert all(0 <= at <= 1 for at in ticks)
+    logs = [math.log(value) for value in values]
+    assert places == pytest.approx([(log - min(logs)) / (max(logs) - min(logs)) for log in logs])

@@ -7,11 +7,11 @@ import { durationText, networkCommands, showStanding, standingOfNetwork, started
 
 const KEYS_OF_PANEL = ["selected", "a", "b", "filters", "hidden", "device", "show"];
 const BADGES = {
-  computed: "in closed form from the notation: exact",
-  measured: "measured by running this network",
-  proxy: "measured on a narrowed or shortened stand-in, not on the network as it is",
-  score: "a score: neither computed cost nor measurement",
-  published: "as its paper states it, not measured here",
+  computed: "Computed in closed form from the notation: exact",
+  measured: "Measured by running this network",
+  proxy: "Measured on a narrowed or shortened stand-in, not on the network as it is",
+  score: "A score: neither computed cost nor measurement",
+  published: "As its paper states it, not measured here",
 };
 
 export function mountPanel(place, app) {
@@ -154,6 +154,8 @@ function readingLines(app, g) {
     });
 }
 
+const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}.` : "");
+
 function readingsTable(lines) {
   const rows = lines.map(([, label, text, badge, meaning]) =>
     element(
@@ -174,7 +176,8 @@ function readingsTable(lines) {
       {},
       ...lines.flatMap(([, label, , badge, meaning, conditions]) => [
         element("dt", {}, label),
-        element("dd", {}, `${meaning}; ${badge}: ${BADGES[badge] ?? badge}.`, conditions ? ` ${conditions}.` : ""),
+        element("dd", {}, [sentence(meaning), sentence(BADGES[badge] ?? badge)].filter(Boolean).join(" ")),
+        conditions ? element("dd", {}, `Under: ${conditions}.`) : "",
       ]),
     ),
   );
