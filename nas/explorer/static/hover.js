@@ -37,7 +37,7 @@ function release(state, event) {
     return;
   }
   const g = nearestTo(state, event.clientX, event.clientY);
-  if (event.pointerType === "touch") point(state, g);
+  if (event.pointerType === "touch") point(state, g, true);
   if (g !== null) app.select(g);
 }
 

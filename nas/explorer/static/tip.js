@@ -23,15 +23,15 @@ export function nearestTo({ place, app }, clientX, clientY) {
   return best;
 }
 
-/** Shows what a network is, beside its mark; null hides it. */
-export function point(state, g) {
+/** Shows what a network is, beside its mark; null hides it. brief: for a finger, which covers what it points at. */
+export function point(state, g, brief = false) {
   const { app, tip } = state;
   state.shown = g;
   app.hover(g);
   state.place.style.cursor = g === null ? "" : "pointer";
   tip.hidden = g === null;
   if (g === null) return;
-  tip.replaceChildren(...tipLines(app, g));
+  tip.replaceChildren(...(brief ? tipLines(app, g).slice(0, 1) : tipLines(app, g)));
   const { frame } = app.plot, { store } = app;
   const [x, y] = [frame.across(store.value(g, frame.axes[0].key)), frame.up(store.value(g, frame.axes[1].key))];
   const { offsetWidth: wide, offsetHeight: high } = tip, right = x + 16 + wide <= frame.size.width || x < frame.size.width / 2;
