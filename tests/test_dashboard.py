@@ -23,7 +23,7 @@ import pytest
 from nas.cli import main
 from nas.dashboard.hub import Hub
 from nas.dashboard.serve import ServeError, address, bind, make_server
-from nas.study.feed import open_sources
+from nas.study.feed import Changes, Head, Snapshot, open_sources
 from nas.study.storage import records
 from tests.conftest import ROOT, make_recipe
 from tests.test_engine import open_search, url
@@ -299,6 +299,41 @@ def test_a_study_deleted_while_it_is_shown_stays_on_the_page(tmp_path: Path) -> 
         assert part["at"] == []
         assert client.json("/api/studies")["studies"][0]["rows"]["n"] == 2
         assert "not in" in client.json("/api/report?study=0", 503)["error"]
+
+
+class Restless:
+    """A study that says something long and new at every poll."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+
+    def poll(self) -> Iterator[Changes]:
+        self.polls += 1
+        head = Head("restless", "nowhere", None, make_recipe()) if self.polls == 1 else None
+        yield Changes("nowhere#restless", head, note=f"{self.polls} {'x' * 100_000}")
+
+    def snapshot(self, identity: str) -> Snapshot:
+        raise AssertionError(identity)
+
+
+def test_a_client_that_does_not_read_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub([Restless()])
+    asked: list[str] = []
+    monkeypatch.setattr(hub, "changes", lambda since: asked.append(since) or Hub.changes(hub, since))
+    with serving(hub) as client, socket.create_connection(("127.0.0.1", client.port)) as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.sendall(f"GET /api/events?since={hub.version} HTTP/1.1\r\nHost: localhost:{client.port}\r\n\r\n".encode())
+        while not asked:
+            time.sleep(0.01)
+        for _ in range(300):
+            hub.poll()
+            time.sleep(0.001)
+        assert len(asked) < 150, "patches of 100 kB wait in memory"
+        sent = len(asked)
+        for _ in range(100):
+            hub.poll()
+        assert len(asked) <= sent + 1
+        assert client.json("/api/studies")["studies"][0]["name"] == "restless", "others are served"
 
 
 def test_records_files_are_served_beside(tmp_path: Path, folder: Path) -> None:

@@ -14,12 +14,12 @@ def dashboard(
     references: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[STUDY]...",
+            metavar="STUDY",
             help="A study, a storage's URL, URL#STUDY, a records file or a report's folder; otherwise all studies.",
         ),
     ] = None,
     storage: Storage = DEFAULT_STORAGE,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8787,
+    port: Annotated[int, typer.Option(min=0, max=65_535, metavar="N", help="0 takes any free one.")] = 8787,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; otherwise this machine alone.")] = (
         "127.0.0.1"
     ),
@@ -51,9 +51,10 @@ def dashboard(
         print(url, flush=True)
         console.say("Ctrl-C ends it")
         if open_page:
+            import threading
             import webbrowser
 
-            webbrowser.open(url)
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some browsers do not return
 
     code = serve(sources, listening, host, ready)
     if code:
