@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,12 @@ class Explorer:
         return {word: int(count.replace(",", "")) for word, count in pairs}
 
     def until(self, condition: str, seconds: float = 10) -> None:
-        """Waits for a JavaScript expression."""
-        self.page.wait_for_function(condition, timeout=1e3 * seconds)
+        """Waits for a JavaScript expression. Playwright's own wait evaluates text, which the page's policy refuses."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(condition):
+            if time.monotonic() > end:
+                raise TimeoutError(f"never held: {condition}")
+            self.page.wait_for_timeout(30)
 
     def measured(self, count: int, seconds: float = 10) -> None:
         """Waits until the page says that so many networks are measured."""
@@ -79,9 +84,8 @@ class Explorer:
         self.page.mouse.move(x + 100, y + 60, steps=4)
         self.page.mouse.move(x + 0.35 * box["width"], y + 0.35 * box["height"], steps=4)
         self.page.mouse.up()
-        self.until(
-            f"JSON.stringify(({RANGES})().map((n) => n.toFixed(3))) !== JSON.stringify({before}.map((n) => n.toFixed(3)))"
-        )
+        rounded = "map((end) => end.toFixed(3)).join()"
+        self.until(f"({RANGES})().{rounded} !== {before}.{rounded}")
         return self.ranges()
 
     def field(self, name: str) -> Any:
@@ -97,7 +101,8 @@ class Explorer:
                 """(head) => {
                     const heads = [...document.querySelectorAll("#x-table thead th")];
                     const place = heads.findIndex((one) => one.innerText.startsWith(head));
-                    return [...document.querySelectorAll("#x-table tbody tr")].map((row) => row.cells[place].innerText);
+                    const rows = [...document.querySelectorAll("#x-table tbody tr")];
+                    return rows.map((row) => row.cells[place]?.innerText ?? "");
                 }""",
                 head,
             )
