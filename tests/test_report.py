@@ -15,6 +15,7 @@ from nas.record import Reading, Record, read_records
 from nas.report import StudyReport, analyse, write_report
 from nas.report.analysis import Analysis
 from nas.report.figures import hover, log_ticks
+from nas.report.page import figures, sections
 from nas.report.tables import failures_table, front_table, metrics_table, show_command, trials_table
 from nas.report.words import findings
 from nas.space_file import load_architecture
@@ -256,6 +257,21 @@ def test_a_report_is_complete_and_the_same_every_time(tmp_path: Path) -> None:
     page = (first / "report.html").read_text()
     assert "showSendToCloud: false" in page
     assert not re.search(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"']?(?:https?:)?//", page)
+
+
+def test_every_figure_has_its_place_in_a_section() -> None:
+    analysis = analyse(study().records, study().recipe)
+    html = "".join(section.html for section in sections(study(), analysis))
+    drawn = figures(study(), analysis)
+    assert len(drawn) >= 4
+    assert [name for name in drawn if f'id="{name}"' not in html] == []
+
+
+def test_records_without_a_recipe_are_not_given_one(tmp_path: Path) -> None:
+    page = write_report(dataclasses.replace(study(8), assumed=True), tmp_path)
+    assert json.loads((tmp_path / "provenance.json").read_text())["recipe"] is None
+    assert "No recipe came with these records: top1_pct, flops, train_images_per_s are taken" in page.read_text()
+    assert "learning_rate:" not in page.read_text()
 
 
 def test_networks_that_left_the_front_leave_the_folder(tmp_path: Path) -> None:

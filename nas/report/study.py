@@ -16,8 +16,8 @@ class StudyReport:
     states nothing about its making that is not in here. `importance`: metric → cell of the space → share of its
     variation, computed elsewhere; empty where it is not known. `importance_needs`: the distinct measured networks from
     which it is, 0 where nobody said. `source`: where the study is, as shown. `option`: what stands behind
-    `nas show STUDY:TRIAL` to find it, None where no storage holds it. `beside`: studies shown on the same page. `assumed`: the recipe is no one's, but
-    what the records suggest (`nas.report.assumed`), and is not shown as theirs."""
+    `nas show STUDY:TRIAL` to find it, None where no storage holds it. `beside`: studies shown on the same page.
+    `assumed`: the recipe is what the records suggest (`nas.report.assumed`), and is not shown as theirs."""
 
     records: Sequence[Record]
     recipe: Recipe
