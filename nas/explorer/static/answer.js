@@ -37,7 +37,7 @@ export function answerNodes(app, question, told) {
       standingTag(standingOfNetwork(app, best.g)),
       element("b", { className: "p-figure" }, `${readingOf(app, best, question.key)} ${perSecond(metric)}`.trim()),
     ),
-    line(`${qualifyText(told)}`, "p-quiet"),
+    line(qualifyText(told, question), "p-quiet"),
     element(
       "ul",
       { className: "p-said" },
@@ -52,12 +52,12 @@ export function answerNodes(app, question, told) {
 const perSecond = (metric) => (metric.unit === "images/s" ? "images/s" : "");
 const line = (text, className = "") => element("p", { className }, text);
 
-function qualifyText({ qualify, asked }) {
-  const asks =
-    qualify === asked
-      ? `All ${networksText(asked)} with these readings`
-      : `${qualify} of ${networksText(asked)} with these readings`;
-  return `${asks} ${qualify === 1 && asked !== 1 ? "meets" : asked === 1 ? "meets" : "meet"} the conditions.`;
+function qualifyText({ qualify, asked }, { needs }) {
+  if (!needs.length) return `Of ${networksText(asked)} with this reading.`;
+  if (asked === 1) return "The one network with these readings meets the conditions.";
+  const count = qualify === asked ? "All" : `${qualify.toLocaleString("en-US")} of`;
+  const said = `${count} ${networksText(asked)}`;
+  return `${said} with these readings ${qualify === 1 ? "meets" : "meet"} the conditions.`;
 }
 
 function nameButton(app, g, className = "p-link") {

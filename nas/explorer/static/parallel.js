@@ -102,12 +102,13 @@ function updateParallel(parts, app) {
   const choices = axisChoices(parts, app),
     axes = chosenAxes(app, choices);
   showChoices(parts, app, choices, axes);
-  if (axes.length < 2) {
-    setText(parts.told, "Choose two axes or more.");
-    return;
-  }
   const labels = new Map(choices);
   const { rows, all, sampled, lacking } = rowsToDraw(app, axes, (g, key) => valueAt(parts, app, g, key));
+  parts.plot.node.hidden = axes.length < 2 || !rows.length;
+  if (parts.plot.node.hidden) {
+    setText(parts.told, axes.length < 2 ? "Choose two axes or more." : "No network has a value on all of these axes.");
+    return;
+  }
   const scales = axes.map((key) => {
     const values = rows.map((g) => valueAt(parts, app, g, key));
     if (app.store.byKey.has(key)) return metricAxis(app.store.metric(key), values, app.view.get().filters[key]);
