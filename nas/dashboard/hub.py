@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from nas.dashboard.board import Board
 from nas.errors import NasError
 from nas.report import explore
 from nas.report.drawing import FIELDS, drawing
-from nas.study.feed import Changes, Snapshot, Source
+from nas.study.feed import Changes, Place, Snapshot, Source
 
 _WATCHED, _UNWATCHED = 0.25, 2.0  # seconds between polls
 _MEMORY = 60.0  # seconds for which a client counts as watching
@@ -176,9 +176,13 @@ class Hub:
 
     def snapshot(self, key: str) -> Snapshot:
         """A study whole, read for this. Raises: NasError."""
-        self._board(key)
-        identity = next(identity for identity, board in self._boards.items() if board.key == key)
-        return self._owners[key].snapshot(identity)
+        return self._owners[self._board(key).key].snapshot(self._identity(key))
+
+    def settings(self, key: str) -> list[Mapping[str, Any]]:
+        """The settings row by row, read for this; empty where there are none. Raises: NasError."""
+        places = self._places(key)
+        found = self._owners[key].settings(self._identity(key))
+        return [found.get(place, {}) for place in places]
 
     def stamp(self, key: str) -> str:
         """The version at which a study changed last. Raises: UnknownError."""
@@ -188,8 +192,10 @@ class Hub:
         """What a study is called. Raises: UnknownError."""
         return self._board(key).feed.name
 
-    def places(self, key: str) -> list[tuple[int | None, str]]:
-        """What each row is of: the trial, or without one the network's id. Raises: UnknownError."""
+    def _identity(self, key: str) -> str:
+        return next(identity for identity, board in self._boards.items() if board.key == key)
+
+    def _places(self, key: str) -> list[Place]:
         with self._lock:
             return [(row.trial, row.id if row.trial is None else "") for row in self._board(key).rows]
 

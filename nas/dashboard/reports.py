@@ -60,10 +60,8 @@ class Reports:
             return known[1]
 
     def _settings(self, key: str) -> dict[str, Any] | None:
-        records = self._hub.snapshot(key).records
-        found = {(one.trial, one.id if one.trial is None else ""): one.settings for one in records}
-        rows = [found.get(place, {}) for place in self._hub.places(key)]
-        names = list(dict.fromkeys(name for settings in found.values() for name in settings))
+        rows = self._hub.settings(key)
+        names = list(dict.fromkeys(name for settings in rows for name in settings))
         if not names:
             return None
         return {"names": names, "columns": [[settings.get(name) for settings in rows] for name in names]}

@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nas.study.feed_changes import Changes, Head, Snapshot, Source
+from nas.study.feed_changes import Changes, Head, Place, Snapshot, Source
 from nas.study.feed_file import RecordsSource, records_file
 from nas.study.feed_storage import StorageSource
 from nas.study.storage import StudyError, masked
 
-__all__ = ["Changes", "Head", "Snapshot", "Source", "is_records", "open_sources", "read_all", "storage_option"]
+__all__ = ["Changes", "Head", "Place", "Snapshot", "Source", "is_records", "open_sources", "read_all", "storage_option"]
 
 _DEFAULT_STORAGE = "sqlite:///nas.db"  # commands need not be told of it
 

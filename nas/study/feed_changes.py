@@ -46,6 +46,14 @@ class Snapshot:
     records: tuple[Record, ...]
 
 
+Place = tuple[int | None, str]  # which record of a study: its trial, or without one the network's id
+
+
+def place(record: Record) -> Place:
+    """What tells the record from the others of its study."""
+    return (record.trial, record.id if record.trial is None else "")
+
+
 class Source(Protocol):
     """A place where studies are, read again and again. One thread polls; any thread may take a snapshot."""
 
@@ -55,4 +63,8 @@ class Source(Protocol):
 
     def snapshot(self, identity: str) -> Snapshot:
         """One study, whole. Raises: NasError where it cannot be read now."""
+        ...
+
+    def settings(self, identity: str) -> dict[Place, Mapping[str, Any]]:
+        """The settings of one study's trials. Raises: NasError where it cannot be read now."""
         ...

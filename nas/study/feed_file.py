@@ -11,7 +11,7 @@ from typing import Any
 
 from nas.recipe import Recipe, load_recipe
 from nas.record import Record
-from nas.study.feed_changes import Changes, FeedState, Head, Snapshot
+from nas.study.feed_changes import Changes, FeedState, Head, Place, Snapshot, place
 from nas.study.storage import StudyError
 
 _PIECE = 4 * 2**20  # bytes read at a time
@@ -77,6 +77,10 @@ class RecordsSource:
             raise StudyError(f"{self._path}: that study is not in it any more")
         return Snapshot(head, tuple(records))
 
+    def settings(self, identity: str) -> dict[Place, Mapping[str, Any]]:
+        """The settings of one study's trials. Raises: StudyError where it cannot be read now."""
+        return {place(record): record.settings for record in self.snapshot(identity).records if record.settings}
+
     def _start_again(self) -> None:
         self._reached, self._line, self._tail = 0, 0, b""
         self._rest = b""
@@ -139,7 +143,7 @@ class RecordsSource:
 
     def _changes(self, name: str, state: FeedState, note: str) -> Changes:
         told = self._studies[name]
-        last = {(one.trial, one.id if one.trial is None else ""): one for one in told.records}
+        last = {place(record): record for record in told.records}
         head = told.head if told.head_due else None
         made = Changes(f"{self.place}#{name}", head, tuple(last.values()), told.fresh, state, note)
         told.head_due, told.fresh, told.last, told.records = False, False, (state, note), []
@@ -150,8 +154,8 @@ class RecordsSource:
         if recipe is not None and name not in ("", recipe.name):
             recipe, facts = None, {}
         folder = self._path.parent.parent if self._path.parent.name == "data" else self._path.parent
-        place = folder.name if self._path.name == "records.jsonl" else self._path.stem
-        return Head(name or (recipe.name if recipe else place), self.place, None, recipe, facts)
+        called = folder.name if self._path.name == "records.jsonl" else self._path.stem
+        return Head(name or (recipe.name if recipe else called), self.place, None, recipe, facts)
 
 
 def records_file(path: Path) -> Path:

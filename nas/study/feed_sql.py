@@ -119,6 +119,11 @@ def trials(connection: Connection, ids: Sequence[int]) -> Iterator[list[Trial]]:
         yield [Trial(row[0], row[1], row[2], _time(row[3]), kept.get(row[0], {})) for row in rows]
 
 
+def numbers(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Trial id → number of the trial in its study."""
+    return {row.trial_id: row.number for piece in _pieces(ids) for row in connection.execute(_TRIALS, {"ids": piece})}
+
+
 class SettingsReader:
     """Reads the settings of trials; knows the distributions it has met."""
 

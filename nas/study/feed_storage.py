@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.errors import nearest
 from nas.record import Record
 from nas.study import feed_sql as sql
-from nas.study.feed_changes import Changes, FeedState, Snapshot
+from nas.study.feed_changes import Changes, FeedState, Place, Snapshot
 from nas.study.feed_study import RewrittenError, StudyReader
 from nas.study.storage import StudyError, masked, open_storage, sqlite_path
 
@@ -63,17 +64,27 @@ class StorageSource:
 
     def snapshot(self, identity: str) -> Snapshot:
         """One study, whole. Raises: StudyError where it cannot be read now."""
+        with self._reading(identity) as (reader, connection):
+            records = [record for piece in reader.read(connection, settings=True) for record in piece]
+        return Snapshot(reader.head, tuple(records))
+
+    def settings(self, identity: str) -> dict[Place, Mapping[str, Any]]:
+        """The settings of one study's trials. Raises: StudyError where it cannot be read now."""
+        with self._reading(identity) as (reader, connection):
+            return reader.settings(connection)
+
+    @contextmanager
+    def _reading(self, identity: str) -> Iterator[tuple[StudyReader, Connection]]:
+        """A reader of its own for one study, as any thread may have."""
         name = identity.removeprefix(f"{self.place}#")
         try:
             with self._connected() as connection:
                 listed = next((one for one in sql.studies(connection) if one.name == name and one.facts), None)
                 if listed is None:
                     raise StudyError(f"study '{name}' is not in {self.place} any more")
-                reader = StudyReader(listed, self.place, self._option)
-                records = [record for piece in reader.read(connection, settings=True) for record in piece]
+                yield StudyReader(listed, self.place, self._option), connection
         except (SQLAlchemyError, sqlite3.Error, OSError, RewrittenError) as error:
             raise StudyError(f"storage {self.place}: {_reason(error)}") from None
-        return Snapshot(reader.head, tuple(records))
 
     # The place.
 

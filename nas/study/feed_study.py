@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from nas.recipe import Recipe
 from nas.record import Record
 from nas.study import feed_sql as sql
-from nas.study.feed_changes import FeedState, Head
+from nas.study.feed_changes import FeedState, Head, Place
 from nas.study.grid_space import parse_any_space
 from nas.study.storage import STUDY_SCHEMA, StudyError
 
@@ -64,6 +64,13 @@ class StudyReader:
             asked = [trial.id for trial in piece if settings or trial.state == "RUNNING"]
             found = self._settings.read(connection, asked)
             yield [record for trial in piece if (record := self._take(trial, found.get(trial.id, {}), settings))]
+
+    def settings(self, connection: Connection) -> dict[Place, Mapping[str, Any]]:
+        """The settings of all trials."""
+        ids = sql.unseen(connection, self.id, set()) or []
+        numbers = sql.numbers(connection, ids)
+        found = self._settings.read(connection, ids)
+        return {(numbers[number], ""): settings for number, settings in found.items() if number in numbers}
 
     @property
     def unread(self) -> str:
