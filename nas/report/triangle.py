@@ -23,6 +23,7 @@ from nas.scaling import Factors
 _LINE = "rgba(128,138,148,0.38)"  # greys that show on the light ground and on the dark
 _EDGE = "rgba(128,138,148,0.95)"
 _NEAR = 0.01  # of the whole: marks that lie as close are one to the eye, and say what else is there
+_CAMERA = {"eye": {"x": 1.75, "y": 1.45, "z": 0.75}, "center": {"x": 0, "y": 0, "z": -0.2}}
 _SURFACE = 25  # lines each way over the surface in space
 
 
@@ -83,19 +84,9 @@ def triangle(spots: Sequence[Spot], value: str, caption: str) -> Drawing | None:
 
 def surface(spots: Sequence[Spot], target: float) -> Drawing:
     """The networks in (α, β, γ) itself, on the surface α·β²·γ² = target."""
-    steps = [place / (_SURFACE - 1) for place in range(_SURFACE)]
-    sheet = go.Surface(
-        x=[[target ** ((1 - depth) * width / 2) for width in steps] for depth in steps],
-        y=[[target ** ((1 - depth) * (1 - width) / 2) for width in steps] for depth in steps],
-        z=[[target**depth for _ in steps] for depth in steps],
-        showscale=False,
-        opacity=0.35,
-        colorscale=[[0, "#858d95"], [1, "#858d95"]],
-        hoverinfo="skip",
-    )
     known = [spot for spot in spots if spot.value is not None]
     unknown = [spot for spot in spots if spot.value is None]
-    traces = [sheet]
+    traces = [_sheet(target)]
     traces += [_in_space(unknown, {"color": _EDGE, "symbol": "circle-open", "size": 3})] if unknown else []
     colours = {"color": [spot.value for spot in known], "size": 5, "colorscale": "Cividis"}
     traces += [_in_space(known, colours)] if known else []
@@ -112,7 +103,7 @@ def surface(spots: Sequence[Spot], target: float) -> Drawing:
         scene={
             **axes,
             "aspectmode": "cube",
-            "camera": {"eye": {"x": 1.55, "y": 1.3, "z": 0.75}},
+            "camera": _CAMERA,
             "bgcolor": "rgba(0,0,0,0)",
         },
         showlegend=False,
@@ -124,6 +115,20 @@ def surface(spots: Sequence[Spot], target: float) -> Drawing:
     )
     caption += "has no WebGL. Drag to turn it."
     return Drawing("surface", "In space: α, β and γ themselves", caption, figure)
+
+
+def _sheet(target: float) -> go.Surface:
+    """α·β²·γ² = target, from corner to corner."""
+    steps = [place / (_SURFACE - 1) for place in range(_SURFACE)]
+    return go.Surface(
+        x=[[target ** ((1 - depth) * width / 2) for width in steps] for depth in steps],
+        y=[[target ** ((1 - depth) * (1 - width) / 2) for width in steps] for depth in steps],
+        z=[[target**depth for _ in steps] for depth in steps],
+        showscale=False,
+        opacity=0.35,
+        colorscale=[[0, "#858d95"], [1, "#858d95"]],
+        hoverinfo="skip",
+    )
 
 
 def _and_below(spots: Iterable[Spot]) -> str:

@@ -97,6 +97,12 @@ def widths() -> Section:
     )
     title = "Figure 4: width at several depths and resolutions"
     figure = Figure("figure4", title, caption, _FLOPS, _TOP1, tuple(series))
+    table = _starts(starts)
+    return Section("figure4", "Figure 4: scaling width for several baselines", tables=(table,), figures=(figure,))
+
+
+def _starts(starts: Iterable[tuple[str, Fact, float]]) -> Table:
+    """Where each curve begins in the figure, and what B0 so scaled costs."""
     columns = (
         Column("curve", "curve at w = 1"),
         Column("flops_b_published", "FLOPs (B), published", "number"),
@@ -109,8 +115,7 @@ def widths() -> Section:
          Cell(f"{number(row['flops_b']) / ours:.3f}", round(number(row["flops_b"]) / ours, 4)), text(row["source"]))
         for label, row, ours in starts
     )  # fmt: skip
-    table = Table("figure4-starts", "Where the curves of Figure 4 start", columns, lines)
-    return Section("figure4", "Figure 4: scaling width for several baselines", tables=(table,), figures=(figure,))
+    return Table("figure4-starts", "Where the curves of Figure 4 start", columns, lines)
 
 
 def methods() -> Section:
