@@ -70,8 +70,13 @@ function layerTrace(app, { layers, shade }, status) {
   const trace = marks(app, rows, { symbol: sign.symbol, colour: LIGHT[sign.colour], size: (rows.length > 2000 ? 1.4 : 2) * sign.size, spread: noisy, legend: LEGEND[status] });
   trace.marker.opacity = sign.opacity;
   if (sign.shape === "circle" && app.store.studies.length > 1) trace.marker.symbol = rows.map((g) => STUDY_SHAPES[shapeNumber(app, g)][1]);
-  if (colourScale(app) && sign.shape !== "cross") trace.marker.color = rows.map((g) => (shade(g) < 0 ? LIGHT.dominated : cividis(shade(g) / 63)));
+  if (colourScale(app) && sign.shape !== "cross") Object.assign(trace.marker, tintedMarker(sign, rows, shade));
   return trace;
+}
+
+function tintedMarker(sign, rows, shade) {
+  const color = rows.map((g) => (shade(g) < 0 ? LIGHT.dominated : cividis(shade(g) / 63)));
+  return sign.colour === "front" ? { color, symbol: "diamond", line: { width: 1.6, color: LIGHT.front } } : { color };
 }
 
 function marks(app, rows, { symbol, colour, size, named = false, name = "", spread = false, legend = "" }) {
@@ -80,7 +85,7 @@ function marks(app, rows, { symbol, colour, size, named = false, name = "", spre
   const bars = (array) => (spread && array.some(Boolean) ? { type: "data", array, thickness: 1, width: 3, color: colour } : undefined);
   const text = name ? [name] : named && app.view.get().show.names ? rows.map((g) => plainForPlotly(store.baseline(g) || store.name(g))) : undefined;
   return {
-    type: "scatter", mode: text ? "markers+text" : "markers", x, y, text, textposition: "top center", textfont: { size: 12, color: LIGHT.ink, shadow: HALO }, name: legend, showlegend: Boolean(legend), hoverinfo: "skip",
+    type: "scatter", mode: text ? "markers+text" : "markers", x, y, text, textposition: "top center", textfont: { size: 12, color: LIGHT.ink, shadow: HALO }, name: legend, showlegend: Boolean(legend), cliponaxis: !text, hoverinfo: "skip",
     marker: { symbol, size, color: colour, line: { width: symbol.endsWith("open") ? 1.6 : 0, color: colour } }, error_x: bars(dx), error_y: bars(dy),
   };
 }

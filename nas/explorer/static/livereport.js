@@ -15,6 +15,7 @@ export function mountLiveReport(place, app) {
   const state = { app, select, note, refresh, body, of: "", busy: false, near: false };
   place.replaceChildren(element("div", { className: "x-report-bar" }, label, note, refresh), body);
   app.on(({ data }) => { if (data) syncReport(state, label); });
+  fillNavigation([{ anchor: place.id, title: "Report" }]); // its own headings are known when it is there
   const watch = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     watch.disconnect();
