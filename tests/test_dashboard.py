@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -275,6 +275,66 @@ def test_patches_reach_every_client_while_a_search_writes(tmp_path: Path) -> Non
         ]
         with client.events("nonsense", {"Last-Event-ID": since}) as again:
             assert next(again)["studies"][0]["at"] == [2]
+
+
+def told(rows: Mapping[str, Any], at: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What columns say of each row, as a page takes them."""
+    plain, tokens = rows["notation"].get("plain"), rows["notation"].get("tokens", [])
+    index = rows["notation"].get("index", [])
+    return {
+        number: {
+            **{name: rows[name][i] for name in ("trial", "state", "device", "training", "started", "seconds")},
+            "values": {key: column[i] for key, column in rows["values"].items() if column[i] is not None},
+            "spreads": {key: column[i] for key, column in rows["spreads"].items() if column[i] is not None},
+            "repeat": number in rows["repeat"],
+            **{name: rows[name].get(str(number)) for name in ("baseline", "reason", "over", "retry_of")},
+            "notation": plain[i]
+            if plain
+            else " ".join(part[chosen[i]] for part, chosen in zip(tokens, index, strict=True) if chosen[i] >= 0),
+        }
+        for i, number in enumerate(at)
+    }
+
+
+def whole(hub: Hub) -> tuple[str, dict[int, dict[str, Any]], dict[str, Any]]:
+    document = json.loads(hub.page().plain)
+    (study,) = document["studies"]
+    rows = study.pop("rows")
+    return document["version"], told(rows, range(rows["n"])), study
+
+
+def test_patches_add_up_to_what_a_new_reader_sees(tmp_path: Path) -> None:
+    recipe = make_recipe(trials=12, limits=["flops<=350M"], baselines=["efficientnet-b0", "efficientnetv2-b0"])
+    search = open_search(tmp_path, recipe)
+    hub = Hub(open_sources([], url(tmp_path)))
+    hub.poll()
+    version, rows, head = whole(hub)
+    assert rows == {}
+    writer = threading.Thread(target=search.run)
+    writer.start()
+    patches, ended = 0, False
+    while not ended:
+        ended = not writer.is_alive()  # asked first: then all that it wrote is read
+        hub.poll()
+        patch = hub.changes(version)
+        version = patch["version"]
+        if patch["reload"]:
+            version, rows, head = whole(hub)
+        for part in json.loads(json.dumps(patch["studies"])):
+            patches += 1
+            rows |= told(part["rows"], part["at"])
+            head |= part.get("head", {})
+    fresh = Hub(open_sources([], url(tmp_path)))
+    fresh.poll()
+    _, expected, study = whole(fresh)
+    assert patches > 5
+
+    def place(row: Mapping[str, Any]) -> str:
+        return f"{row['trial']} {row['notation'] if row['trial'] is None else ''}"
+
+    assert {place(row): row for row in rows.values()} == {place(row): row for row in expected.values()}
+    assert {row["state"] for row in rows.values()} == {0, 1}
+    assert head == study
 
 
 def test_versions_of_another_server_mean_reading_anew(client: Client) -> None:
