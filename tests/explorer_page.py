@@ -112,7 +112,13 @@ class Explorer:
         """Writes a picture of the page to look at, to the folder NAS_SHOTS if that is set."""
         folder = Path(_SHOTS or tmp)
         folder.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+        self.page.evaluate("scrollTo(0, 0)")
+        box = self.page.locator("#explorer").bounding_box()
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": size["width"], "height": round(box["y"] + box["height"] + 20)})
+        self.page.wait_for_timeout(200)  # the plot follows its size
+        self.page.screenshot(path=folder / f"{name}.png")
+        self.page.set_viewport_size(size)
         return folder / f"{name}.png"
 
 

@@ -48,7 +48,7 @@ def accuracy(arch: Architecture, seed: str, device: str = "AMD EPYC", repeats: i
          "seconds": 5.568044171999645 * epoch, "train_pct": runs[0] * epoch / 2.2}
         for epoch in (1, 2)
     ]  # fmt: skip
-    detail = {"curve": curve, "seconds": 11.63, "steps": 128, "trained": str(arch)}
+    detail = {"curve": curve, "seconds": 11.63, "steps": 128, "trained": f"r32 {str(arch).partition(' ')[2]}"}
     if repeats > 1:
         detail["repeats"] = runs
     return Reading(sorted(runs)[repeats // 2], 1.6 if repeats > 1 else None, repeats, conditions, detail)

@@ -24,7 +24,9 @@ def opened(browser: Any) -> Iterator[Callable[..., Explorer]]:  # noqa: F811
     """Opens an address in a context of its own. At the end it must have asked nothing of others, nor complained."""
     contexts, trouble = [], []
 
-    def go(url: str | Path, width: int = 1280, scheme: str = "light", excused: str = "", **settings: Any) -> Explorer:
+    def go(
+        url: str | Path, width: int = 1280, scheme: str = "light", excused: str = "", block: str = "", **settings: Any
+    ) -> Explorer:
         offline = isinstance(url, Path)
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=offline, **settings
@@ -47,6 +49,8 @@ def opened(browser: Any) -> Iterator[Callable[..., Explorer]]:  # noqa: F811
                 None if request.url.startswith((home, "data:", "blob:")) else trouble.append(f"asked for {request.url}")
             ),
         )
+        if block:
+            page.route(block, lambda route: route.abort())
         page.goto(url.as_uri() if isinstance(url, Path) else url, wait_until="commit")
         return Explorer(page)
 

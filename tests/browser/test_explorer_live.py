@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -69,10 +68,15 @@ def test_a_trial_is_on_the_screen_when_it_is_told(explorer: Explorer, live: Live
 
 
 def test_failures_and_running_trials_are_counted_with_their_reasons(explorer: Explorer, live: Live) -> None:
+    explorer.page.locator("#x-report").scroll_into_view_if_needed()
+    explorer.page.wait_for_selector("#x-report section", state="attached")
+    reason = "document.getElementById('x-report').textContent.includes('out of memory at batch 8')"
+    assert not explorer.page.evaluate(reason)
     live.writer.tell("fail")
     explorer.until("/[1-9]\\d* failed/.test(document.querySelector('#x-head .x-facts').textContent)")
     assert "1 running" in explorer.text("#x-head .x-facts")
-    explorer.until("document.getElementById('x-report').textContent.includes('out of memory at batch 8')", 20)
+    explorer.page.get_by_role("button", name="refresh the report").click()
+    explorer.until(reason)
 
 
 def test_what_the_reader_set_stays_over_twenty_updates(explorer: Explorer, live: Live) -> None:
@@ -125,11 +129,8 @@ def test_a_paused_page_waits_and_then_takes_all(explorer: Explorer, live: Live) 
     assert "live" in explorer.page.evaluate(STATE)
 
 
-def test_where_events_do_not_come_through_it_asks(opened: Open, live: Live, browser: Any) -> None:
-    explorer = opened("about:blank", excused=LOST)
-    explorer.page.route("**/api/events*", lambda route: route.abort())
-    explorer.page.goto(live.served.url)
-    explorer.drawn()
+def test_where_events_do_not_come_through_it_asks(opened: Open, live: Live) -> None:
+    explorer = opened(live.served.url, excused=LOST, block="**/api/events*").drawn()
     explorer.until(f"{STATE}.includes('polling')")
     live.tell()
     explorer.measured(live.measured)
@@ -197,7 +198,7 @@ def test_a_study_deleted_while_it_is_open_stays_with_a_word(opened: Open, tmp_pa
         measured = int(
             explorer.page.evaluate("Number(/(\\d+) measured/.exec(document.querySelector('#x-head').textContent)[1])")
         )
-        delete_study(open_storage(writer.url), "live")
+        delete_study(open_storage(writer.url, create=True), "live")
         explorer.until("document.querySelector('#x-head').textContent.includes('deleted')")
         explorer.measured(measured)
         assert explorer.legend()
