@@ -39,7 +39,8 @@ const group = (...children) => element("span", { className: "x-group" }, ...chil
 const button = (word, title, onclick) => element("button", { type: "button", className: "x-button", title, onclick, "aria-label": /\w/.test(word) ? null : title }, word);
 
 function axisSelect(app, key, word) {
-  const select = element("select", { onchange: () => app.view.set({ [key]: select.value }) });
+  const name = key === "colour" ? "colour by" : `${word} axis`;
+  const select = element("select", { "aria-label": name, onchange: () => app.view.set({ [key]: select.value }) });
   return { select, offered: "", label: element("label", { className: "x-select" }, element("span", {}, word), select) };
 }
 

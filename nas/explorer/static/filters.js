@@ -11,7 +11,7 @@ export function mountFilters(place, app) {
   const count = element("span", { className: "x-shown" }), chips = element("span", { className: "x-chips" });
   const clear = element("button", { type: "button", className: "x-button", onclick: () => app.clearFilters() }, "clear all");
   const rows = element("div", { className: "x-ranges" }), studies = element("fieldset", { className: "x-studies" });
-  const device = element("select", { onchange: () => app.view.set({ device: device.value }) });
+  const device = element("select", { "aria-label": "device", onchange: () => app.view.set({ device: device.value }) });
   const deviceLabel = element("label", { className: "x-select" }, element("span", {}, "device"), device);
   const within = element("button", { type: "button", className: "x-button", onclick: () => app.view.set({ show: { infeasible: false } }) }, "within limits only");
   const details = element("details", { className: "x-filter-box" }, element("summary", {}, element("b", {}, "Filters"), chips),

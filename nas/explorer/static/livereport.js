@@ -7,7 +7,7 @@ import { getJson } from "./data.js";
 
 /** Fills the place of the report with the first study's sections; others at a choice. */
 export function mountLiveReport(place, app) {
-  const select = element("select", { onchange: () => fetchReport(state) });
+  const select = element("select", { "aria-label": "report of", onchange: () => fetchReport(state) });
   const label = element("label", { className: "x-select" }, element("span", {}, "report of"), select);
   const note = element("span", { className: "x-muted", role: "status" });
   const refresh = element("button", { type: "button", className: "x-button", hidden: true, onclick: () => fetchReport(state) }, "refresh the report");
