@@ -10,24 +10,37 @@ const ROOM = 18; // px between the outermost mark and the frame
 
 /** What one axis ("x" or "y") is: {key, metric, log, ends}; ends in values, [low, high], or null where nothing has one. */
 export function axisOf(app, axis) {
-  const { store } = app, view = app.view.get(), { [axis]: key, zoom } = view, log = store.derived.isLog(axis);
-  const metric = store.metric(key), home = homeEnds(app, axis, log, view);
+  const { store } = app,
+    view = app.view.get(),
+    { [axis]: key, zoom } = view,
+    log = store.derived.isLog(axis);
+  const metric = store.metric(key),
+    home = homeEnds(app, axis, log, view);
   const own = zoom?.slice(axis === "x" ? 0 : 2, axis === "x" ? 2 : 4);
   return { key, metric, log, home, ends: own && !(log && own[0] <= 0) ? own : home };
 }
 
 /** The ends of what will be drawn on these axes: networks with both values, spread bars as far as they are drawn. */
 function homeEnds(app, axis, log, { x, y, show }) {
-  const { store } = app, { derived } = store, key = axis === "x" ? x : y, other = store.column(axis === "x" ? y : x), own = store.column(key);
-  const spreads = show.spread ? store.spreadColumn(key) : null, code = derived.standings, most = derived.ranked <= MANY;
-  let low = Infinity, high = -Infinity;
+  const { store } = app,
+    { derived } = store,
+    key = axis === "x" ? x : y,
+    other = store.column(axis === "x" ? y : x),
+    own = store.column(key);
+  const spreads = show.spread ? store.spreadColumn(key) : null,
+    code = derived.standings,
+    most = derived.ranked <= MANY;
+  let low = Infinity,
+    high = -Infinity;
   const reach = (from, to) => {
     if (from < low && !(log && from <= 0)) low = from;
     if (to > high) high = to;
   };
   for (const g of own && other ? derived.shown : []) {
     if (Number.isNaN(own[g]) || Number.isNaN(other[g])) continue;
-    const barred = spreads && ((most && (code[g] === STATUS_CODE.front || code[g] === STATUS_CODE.tied)) || store.sparse.baseline.has(g));
+    const barred =
+      spreads &&
+      ((most && (code[g] === STATUS_CODE.front || code[g] === STATUS_CODE.tied)) || store.sparse.baseline.has(g));
     const spread = (barred && spreads[g]) || 0;
     reach(own[g] - (spread < own[g] || !log ? spread : 0), own[g] + spread);
   }
@@ -57,7 +70,8 @@ export function axisTicks({ metric, log }, range, length) {
 
 /** Round values of the sparsest ladder of a decade that gives three inside; within less than a decade, linear ones. */
 export function logTicks(low, high, most) {
-  const from = Math.floor(Math.log10(low)) - 1, to = Math.ceil(Math.log10(high));
+  const from = Math.floor(Math.log10(low)) - 1,
+    to = Math.ceil(Math.log10(high));
   if (high < 2 * low) return linearTicks(low, high, Math.min(most, 5)).filter((tick) => tick > 0);
   for (const ladder of LADDERS) {
     const ticks = [];
@@ -72,10 +86,12 @@ export function logTicks(low, high, most) {
 }
 
 function linearTicks(low, high, most) {
-  const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / most,
+    power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((unit) => unit * power).find((size) => size >= rough * 0.999);
   const ticks = [];
-  for (let i = Math.floor((low - (high - low)) / step); i * step <= high + (high - low); i++) ticks.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.floor((low - (high - low)) / step); i * step <= high + (high - low); i++)
+    ticks.push(Number((i * step).toPrecision(12)));
   return ticks;
 }
 
@@ -83,8 +99,10 @@ function tickTexts(metric, values) {
   if (metric.style === "count" || (metric.style === "rate" && values.some((value) => Math.abs(value) >= 1e4))) {
     return values.map((value) => formatValue({ ...metric, goal: "minimize", style: "count" }, value));
   }
-  const gaps = values.slice(1).map((value, i) => Math.abs(value - values[i])), least = Math.min(...gaps);
-  const decimals = Number.isFinite(least) && least > 0 ? Math.max(0, Math.min(6, -Math.floor(Math.log10(least * 1.0001)))) : 2;
+  const gaps = values.slice(1).map((value, i) => Math.abs(value - values[i])),
+    least = Math.min(...gaps);
+  const decimals =
+    Number.isFinite(least) && least > 0 ? Math.max(0, Math.min(6, -Math.floor(Math.log10(least * 1.0001)))) : 2;
   return values.map((value) => value.toLocaleString("en-US", { maximumFractionDigits: decimals }));
 }
 

@@ -7,8 +7,11 @@ import { cssColour } from "./dom.js";
 
 const CROWD = 2000; // networks from which the unranked ones are drawn smaller and thinner, so that density can be seen
 const CROWDED = {
-  [STATUS_CODE.dominated]: { size: 2.4, opacity: 0.5 }, [STATUS_CODE.unranked]: { size: 2.4 },
-  [STATUS_CODE.infeasible]: { size: 2.8, opacity: 0.7 }, [STATUS_CODE.tied]: { size: 4.8 }, [STATUS_CODE.front]: { size: 5.4 },
+  [STATUS_CODE.dominated]: { size: 2.4, opacity: 0.5 },
+  [STATUS_CODE.unranked]: { size: 2.4 },
+  [STATUS_CODE.infeasible]: { size: 2.8, opacity: 0.7 },
+  [STATUS_CODE.tied]: { size: 4.8 },
+  [STATUS_CODE.front]: { size: 5.4 },
 };
 
 /** A frame on the page: where the plot area lies and which ranges it shows; px from values. */
@@ -22,26 +25,36 @@ export class PlotFrame {
   }
 
   across(value) {
-    const [low, high] = this.ranges[0], at = this.axes[0].log ? Math.log10(value) : value;
+    const [low, high] = this.ranges[0],
+      at = this.axes[0].log ? Math.log10(value) : value;
     return this.left + ((at - low) / (high - low)) * this.width;
   }
 
   up(value) {
-    const [low, high] = this.ranges[1], at = this.axes[1].log ? Math.log10(value) : value;
+    const [low, high] = this.ranges[1],
+      at = this.axes[1].log ? Math.log10(value) : value;
     return this.top + this.height - ((at - low) / (high - low)) * this.height;
   }
 
   holds(x, y, room = 0) {
-    return x >= this.left - room && x <= this.left + this.width + room && y >= this.top - room && y <= this.top + this.height + room;
+    return (
+      x >= this.left - room &&
+      x <= this.left + this.width + room &&
+      y >= this.top - room &&
+      y <= this.top + this.height + room
+    );
   }
 }
 
 /** Where every network lies, in px: {rows, xs, ys}, published ones last. */
 export function placedRows(app, frame, rows, published) {
-  const { store } = app, all = new Int32Array(rows.length + published.length);
+  const { store } = app,
+    all = new Int32Array(rows.length + published.length);
   all.set(rows);
   all.set(published, rows.length);
-  const [x, y] = frame.axes.map((axis) => store.column(axis.key)), xs = new Float32Array(all.length), ys = new Float32Array(all.length);
+  const [x, y] = frame.axes.map((axis) => store.column(axis.key)),
+    xs = new Float32Array(all.length),
+    ys = new Float32Array(all.length);
   all.forEach((g, i) => {
     xs[i] = frame.across(g < 0 ? store.value(g, frame.axes[0].key) : x[g]);
     ys[i] = frame.up(g < 0 ? store.value(g, frame.axes[1].key) : y[g]);
@@ -51,8 +64,10 @@ export function placedRows(app, frame, rows, published) {
 
 /** Draws everything; `ticks`: the tick values of both axes as values. */
 export function drawCloud(app, canvas, frame, scene, ticks) {
-  const ratio = Math.min(3, devicePixelRatio || 1), { width, height } = frame.size;
-  const wide = Math.round(width * ratio), high = Math.round(height * ratio);
+  const ratio = Math.min(3, devicePixelRatio || 1),
+    { width, height } = frame.size;
+  const wide = Math.round(width * ratio),
+    high = Math.round(height * ratio);
   if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -87,17 +102,28 @@ function drawGrid(pen, frame, ticks) {
 }
 
 function drawStamps(app, pen, frame, scene, ratio) {
-  const { placed, layers, shade } = scene, press = stampPress(ratio, placed.rows.length > CROWD);
+  const { placed, layers, shade } = scene,
+    press = stampPress(ratio, placed.rows.length > CROWD);
   let i = 0;
   for (const status of LAYERS) {
-    const end = i + layers.get(status).length, ranked = status === STATUS_CODE.front || status === STATUS_CODE.tied;
-    if (ranked && app.store.derived.ranked <= MANY && app.view.get().show.spread) drawBars(app, pen, frame, layers.get(status), "front");
+    const end = i + layers.get(status).length,
+      ranked = status === STATUS_CODE.front || status === STATUS_CODE.tied;
+    if (ranked && app.store.derived.ranked <= MANY && app.view.get().show.spread)
+      drawBars(app, pen, frame, layers.get(status), "front");
     for (; i < end; i++) {
-      const x = placed.xs[i], y = placed.ys[i];
+      const x = placed.xs[i],
+        y = placed.ys[i];
       if (!frame.holds(x, y, 8)) continue;
-      const g = placed.rows[i], stamp = press(status, shade(g), status === STATUS_CODE.dominated ? shapeNumber(app, g) : 0);
+      const g = placed.rows[i],
+        stamp = press(status, shade(g), status === STATUS_CODE.dominated ? shapeNumber(app, g) : 0);
       // whole device pixels: a stamp between pixels is smeared
-      pen.drawImage(stamp.image, Math.round((x - stamp.half) * ratio) / ratio, Math.round((y - stamp.half) * ratio) / ratio, 2 * stamp.half, 2 * stamp.half);
+      pen.drawImage(
+        stamp.image,
+        Math.round((x - stamp.half) * ratio) / ratio,
+        Math.round((y - stamp.half) * ratio) / ratio,
+        2 * stamp.half,
+        2 * stamp.half,
+      );
     }
   }
 }
@@ -112,7 +138,10 @@ export function drawBars(app, pen, frame, rows, colour) {
     const flat = y0 === y1;
     pen.moveTo(x0, y0);
     pen.lineTo(x1, y1);
-    for (const [x, y] of [[x0, y0], [x1, y1]]) {
+    for (const [x, y] of [
+      [x0, y0],
+      [x1, y1],
+    ]) {
       pen.moveTo(flat ? x : x - 3, flat ? y - 3 : y);
       pen.lineTo(flat ? x : x + 3, flat ? y + 3 : y);
     }
@@ -123,28 +152,43 @@ export function drawBars(app, pen, frame, rows, colour) {
 
 /** The spread bars of a network as lines in px. */
 export function barEnds(app, frame, g) {
-  const { store } = app, [x, y] = frame.axes.map((axis) => store.value(g, axis.key));
-  const [dx, dy] = frame.axes.map((axis) => store.spread(g, axis.key)), found = [];
+  const { store } = app,
+    [x, y] = frame.axes.map((axis) => store.value(g, axis.key));
+  const [dx, dy] = frame.axes.map((axis) => store.spread(g, axis.key)),
+    found = [];
   const low = (value, spread, log) => (log ? Math.max(value - spread, value / 100) : value - spread);
   if (x === null || y === null) return found;
   const at = [frame.across(x), frame.up(y)];
-  if (dx) found.push([[frame.across(low(x, dx, frame.axes[0].log)), at[1]], [frame.across(x + dx), at[1]]]);
-  if (dy) found.push([[at[0], frame.up(low(y, dy, frame.axes[1].log))], [at[0], frame.up(y + dy)]]);
+  if (dx)
+    found.push([
+      [frame.across(low(x, dx, frame.axes[0].log)), at[1]],
+      [frame.across(x + dx), at[1]],
+    ]);
+  if (dy)
+    found.push([
+      [at[0], frame.up(low(y, dy, frame.axes[1].log))],
+      [at[0], frame.up(y + dy)],
+    ]);
   return found;
 }
 
 /** Squares around baselines, hollow triangles for published networks. */
 function drawRings(app, pen, frame, { placed, rows, published }) {
-  const { store } = app, baselines = baselinesAmong(app, rows), at = new Map();
+  const { store } = app,
+    baselines = baselinesAmong(app, rows),
+    at = new Map();
   if (app.view.get().show.spread && baselines.length <= MANY) drawBars(app, pen, frame, baselines, "ink");
   const marked = new Set(baselines);
-  placed.rows.forEach((g, i) => { if (marked.has(g)) at.set(g, [placed.xs[i], placed.ys[i]]); });
+  placed.rows.forEach((g, i) => {
+    if (marked.has(g)) at.set(g, [placed.xs[i], placed.ys[i]]);
+  });
   pen.strokeStyle = cssColour("ink");
   pen.lineWidth = 1.6;
   for (const [x, y] of at.values()) pen.strokeRect(Math.round(x) - 7.5, Math.round(y) - 7.5, 15, 15);
   pen.strokeStyle = cssColour("link");
   for (const g of published) {
-    const x = frame.across(store.value(g, frame.axes[0].key)), y = frame.up(store.value(g, frame.axes[1].key));
+    const x = frame.across(store.value(g, frame.axes[0].key)),
+      y = frame.up(store.value(g, frame.axes[1].key));
     pen.beginPath();
     pen.moveTo(x, y - 6);
     pen.lineTo(x + 5.6, y + 4.4);
@@ -156,11 +200,16 @@ function drawRings(app, pen, frame, { placed, rows, published }) {
 
 /** A function that gives the stamp of a status and a shade; each is painted once. */
 function stampPress(ratio, crowded) {
-  const made = new Map(), colours = Object.fromEntries(["dominated", "infeasible", "front", "card"].map((name) => [name, cssColour(name)]));
+  const made = new Map(),
+    colours = Object.fromEntries(["dominated", "infeasible", "front", "card"].map((name) => [name, cssColour(name)]));
   return (status, shade, number) => {
     const key = (status * 10 + number) * 100 + shade;
     if (!made.has(key)) {
-      const sign = { ...SIGNS[status], ...(number ? { shape: STUDY_SHAPES[number][0] } : {}), ...(crowded ? CROWDED[status] : {}) };
+      const sign = {
+        ...SIGNS[status],
+        ...(number ? { shape: STUDY_SHAPES[number][0] } : {}),
+        ...(crowded ? CROWDED[status] : {}),
+      };
       made.set(key, paintedStamp(sign, shade, colours, ratio));
     }
     return made.get(key);
@@ -168,9 +217,11 @@ function stampPress(ratio, crowded) {
 }
 
 function paintedStamp({ shape, size, colour, opacity }, shade, colours, ratio) {
-  const half = Math.ceil(size + 2.5), image = document.createElement("canvas");
+  const half = Math.ceil(size + 2.5),
+    image = document.createElement("canvas");
   image.width = image.height = Math.ceil(2 * half * ratio);
-  const pen = image.getContext("2d"), tinted = shade >= 0 && shape !== "cross";
+  const pen = image.getContext("2d"),
+    tinted = shade >= 0 && shape !== "cross";
   pen.setTransform(image.width / (2 * half), 0, 0, image.width / (2 * half), image.width / 2, image.width / 2);
   pen.globalAlpha = tinted ? 1 : opacity;
   pen.fillStyle = tinted ? cividis(shade / 63) : colours[colour];
@@ -185,10 +236,35 @@ function paintedStamp({ shape, size, colour, opacity }, shade, colours, ratio) {
 
 const FILLED = ["circle", "diamond", "square", "triangle"];
 const CORNERS = {
-  square: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]], triangle: [[0, 1.1], [1.15, -0.9], [-1.15, -0.9]],
-  diamond: [[0, -1], [1, 0], [0, 1], [-1, 0]],
+  square: [
+    [-0.9, -0.9],
+    [0.9, -0.9],
+    [0.9, 0.9],
+    [-0.9, 0.9],
+  ],
+  triangle: [
+    [0, 1.1],
+    [1.15, -0.9],
+    [-1.15, -0.9],
+  ],
+  diamond: [
+    [0, -1],
+    [1, 0],
+    [0, 1],
+    [-1, 0],
+  ],
 };
-const STROKES = { cross: [[-1, -1, 1, 1], [-1, 1, 1, -1]], bar: [[-1.2, 0, 1.2, 0]], plus: [[-1.1, 0, 1.1, 0], [0, -1.1, 0, 1.1]] };
+const STROKES = {
+  cross: [
+    [-1, -1, 1, 1],
+    [-1, 1, 1, -1],
+  ],
+  bar: [[-1.2, 0, 1.2, 0]],
+  plus: [
+    [-1.1, 0, 1.1, 0],
+    [0, -1.1, 0, 1.1],
+  ],
+};
 
 function outline(pen, shape, size) {
   if (shape === "circle" || shape === "ring") return pen.arc(0, 0, size, 0, 2 * Math.PI);

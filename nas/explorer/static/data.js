@@ -7,7 +7,9 @@ export async function openSource() {
   const node = document.getElementById("explorer-data");
   if (!node) return { page: await getJson("api/studies"), source: liveSource() };
   const page = JSON.parse(await unpackedText(node));
-  return page.mode === "live" ? { page: await getJson("api/studies"), source: liveSource() } : { page, source: fileSource(page) };
+  return page.mode === "live"
+    ? { page: await getJson("api/studies"), source: liveSource() }
+    : { page, source: fileSource(page) };
 }
 
 /** JSON from the server; throws with its own words where it refuses. */
@@ -23,7 +25,22 @@ function asObjects(fields, rows) {
   return { rows: rows.map((row) => Object.fromEntries(fields.map((field, i) => [field, row[i] ?? null]))) };
 }
 
-const DRAWN = ["name", "op", "label", "kernel", "stride", "channels", "layers", "expand", "se", "groups", "size", "params", "flops", "activations"];
+const DRAWN = [
+  "name",
+  "op",
+  "label",
+  "kernel",
+  "stride",
+  "channels",
+  "layers",
+  "expand",
+  "se",
+  "groups",
+  "size",
+  "params",
+  "flops",
+  "activations",
+];
 
 function fileSource(page) {
   const studies = new Map(page.studies.map((study) => [study.key, study]));
@@ -31,8 +48,14 @@ function fileSource(page) {
     mode: "file",
     made: page.made,
     async drawing(key, row) {
-      const drawings = studies.get(key)?.drawings, of = drawings?.of[row];
-      return of ? asObjects(drawings.fields, of.map((i) => drawings.rows[i])) : null;
+      const drawings = studies.get(key)?.drawings,
+        of = drawings?.of[row];
+      return of
+        ? asObjects(
+            drawings.fields,
+            of.map((i) => drawings.rows[i]),
+          )
+        : null;
     },
     async settings(key) {
       return studies.get(key)?.settings ?? null;

@@ -1,11 +1,22 @@
 // What follows from the rows and the view: which networks are shown, where each stands, the front of the axes shown.
 // Computed when asked for, kept until data or view change.
 
-import { DOMINATED, FRONT, TIED, UNRANKED, frontMembers, kneeOf, orientedRows, spreadRows, standingOf } from "./front.js";
+import {
+  DOMINATED,
+  FRONT,
+  TIED,
+  UNRANKED,
+  frontMembers,
+  kneeOf,
+  orientedRows,
+  spreadRows,
+  standingOf,
+} from "./front.js";
 
 const WORDS = ["unranked", "front", "tied", "dominated", "infeasible"];
 const INFEASIBLE = 4;
-const ROW_KEYS = ["filters", "hidden", "device", "show"], AXIS_KEYS = ["x", "y", "logx", "logy"];
+const ROW_KEYS = ["filters", "hidden", "device", "show"],
+  AXIS_KEYS = ["x", "y", "logx", "logy"];
 
 export class Derived {
   constructor(store, view) {
@@ -28,7 +39,10 @@ export class Derived {
   /** Distinct networks: measured or over a limit, each once. */
   get networks() {
     return this.once("networks", () => {
-      const { store } = this, state = store.facts.get("state"), repeat = store.facts.get("repeat"), found = [];
+      const { store } = this,
+        state = store.facts.get("state"),
+        repeat = store.facts.get("repeat"),
+        found = [];
       for (let g = 0; g < store.n; g++) if (state[g] <= 1 && !repeat[g]) found.push(g);
       return Int32Array.from(found);
     });
@@ -45,10 +59,17 @@ export class Derived {
 
   /** A function that says whether a network passes the filters. One that lacks the value fails. */
   test() {
-    const { store } = this, { filters, hidden, device, show } = this.view.get();
-    const study = store.facts.get("study"), devices = store.facts.get("device"), wanted = store.names.list.indexOf(device);
+    const { store } = this,
+      { filters, hidden, device, show } = this.view.get();
+    const study = store.facts.get("study"),
+      devices = store.facts.get("device"),
+      wanted = store.names.list.indexOf(device);
     const away = new Set(hidden.map((key) => store.studies.find((one) => one.key === key)?.number));
-    const bounds = Object.entries(filters).map(([key, [low, high]]) => [store.column(key), low ?? -Infinity, high ?? Infinity]);
+    const bounds = Object.entries(filters).map(([key, [low, high]]) => [
+      store.column(key),
+      low ?? -Infinity,
+      high ?? Infinity,
+    ]);
     return (g) => {
       if (away.size && away.has(study[g])) return false;
       if (device && devices[g] >= 0 && devices[g] !== wanted) return false;
@@ -63,8 +84,11 @@ export class Derived {
 
   /** Rows that may be compared in these metrics: Map from a text to their numbers. */
   groups(rows, keysOf) {
-    const { store } = this, study = store.facts.get("study"), found = new Map();
-    const device = store.facts.get("device"), training = store.facts.get("training");
+    const { store } = this,
+      study = store.facts.get("study"),
+      found = new Map();
+    const device = store.facts.get("device"),
+      training = store.facts.get("training");
     const rules = store.studies.map((one) => {
       const keys = keysOf(one);
       return [keys.some((key) => store.timed.has(key)), keys.some((key) => store.trained.has(key))];
@@ -80,7 +104,9 @@ export class Derived {
 
   get standings() {
     return this.once("standings", () => {
-      const { store } = this, code = new Uint8Array(store.n), feasible = [];
+      const { store } = this,
+        code = new Uint8Array(store.n),
+        feasible = [];
       for (const g of this.shown) {
         if (this.isInfeasible(g)) code[g] = INFEASIBLE;
         else feasible.push(g);
@@ -93,16 +119,32 @@ export class Derived {
 
   /** How many networks are on the front or tied with it. */
   get ranked() {
-    return this.once("ranked", () => this.standings.reduce((sum, code) => sum + (code === FRONT || code === TIED ? 1 : 0), 0));
+    return this.once("ranked", () =>
+      this.standings.reduce((sum, code) => sum + (code === FRONT || code === TIED ? 1 : 0), 0),
+    );
   }
 
   rank(group, code) {
-    const { store } = this, { objectives } = store.study(group[0]);
+    const { store } = this,
+      { objectives } = store.study(group[0]);
     const columns = objectives.map(({ key }) => store.column(key));
     if (!columns.length || columns.includes(null)) return;
-    const spreads = spreadRows(objectives.map(({ key }) => store.spreadColumn(key)), group);
-    const standing = standingOf(orientedRows(columns, objectives.map(({ goal }) => goal), group), spreads, columns.length);
-    group.forEach((g, i) => { code[g] = standing[i]; });
+    const spreads = spreadRows(
+      objectives.map(({ key }) => store.spreadColumn(key)),
+      group,
+    );
+    const standing = standingOf(
+      orientedRows(
+        columns,
+        objectives.map(({ goal }) => goal),
+        group,
+      ),
+      spreads,
+      columns.length,
+    );
+    group.forEach((g, i) => {
+      code[g] = standing[i];
+    });
   }
 
   /** "front", "tied", "dominated", "unranked" (lacks an objective) or "infeasible", among the networks shown. */
@@ -114,11 +156,16 @@ export class Derived {
   /** The fronts of the two metrics shown, one for each group that may share one: [{group, label, points: [[x, y, g]]}]. */
   get lines() {
     return this.once("lines", () => {
-      const { store } = this, { x, y } = this.view.get(), goals = [x, y].map((key) => this.goal(key));
+      const { store } = this,
+        { x, y } = this.view.get(),
+        goals = [x, y].map((key) => this.goal(key));
       const columns = [x, y].map((key) => store.column(key));
       if (x === y || goals.includes(null) || columns.includes(null)) return [];
-      const feasible = [...this.shown].filter((g) => !this.isInfeasible(g) && columns.every((column) => !Number.isNaN(column[g])));
-      const groups = [...this.groups(feasible, () => [x, y])], labels = this.groupLabels(groups);
+      const feasible = [...this.shown].filter(
+        (g) => !this.isInfeasible(g) && columns.every((column) => !Number.isNaN(column[g])),
+      );
+      const groups = [...this.groups(feasible, () => [x, y])],
+        labels = this.groupLabels(groups);
       return groups.map(([group, rows], place) => {
         const members = frontMembers(orientedRows(columns, goals, rows), 2).map((i) => rows[i]);
         const points = members.map((g) => [columns[0][g], columns[1][g], g]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
@@ -129,9 +176,15 @@ export class Derived {
 
   /** What tells the groups apart: the study, else the device, else the training, as few as do it. */
   groupLabels(groups) {
-    const { store } = this, first = groups.map(([, rows]) => rows[0]);
-    const facts = [(g) => store.study(g).label, (g) => store.device(g), (g) => store.training(g)], used = [];
-    const label = (g) => used.map((fact) => fact(g)).filter(Boolean).join(", ");
+    const { store } = this,
+      first = groups.map(([, rows]) => rows[0]);
+    const facts = [(g) => store.study(g).label, (g) => store.device(g), (g) => store.training(g)],
+      used = [];
+    const label = (g) =>
+      used
+        .map((fact) => fact(g))
+        .filter(Boolean)
+        .join(", ");
     for (const fact of facts) {
       if (new Set(first.map(label)).size === first.length) break;
       if (new Set(first.map(fact)).size > 1) used.push(fact);
@@ -161,7 +214,9 @@ export class Derived {
 
   /** Whether this axis ("x" or "y") is logarithmic: as the view says, else by the range of what is shown. */
   isLog(axis) {
-    const view = this.view.get(), key = view[axis], [low, high] = this.extent(key);
+    const view = this.view.get(),
+      key = view[axis],
+      [low, high] = this.extent(key);
     if (!(low > 0)) return false;
     return view[`log${axis}`] ?? (["count", "rate"].includes(this.store.metric(key).style) && high >= 3 * low);
   }
@@ -178,7 +233,9 @@ export class Derived {
 
   get counts() {
     return this.once("counts", () => {
-      const { store } = this, state = store.facts.get("state"), found = [0, 0, 0, 0];
+      const { store } = this,
+        state = store.facts.get("state"),
+        found = [0, 0, 0, 0];
       for (let g = 0; g < store.n; g++) found[state[g]]++;
       return { complete: found[0], infeasible: found[1], failed: found[2], running: found[3] };
     });
@@ -186,12 +243,16 @@ export class Derived {
 
   /** Front members of the lines shown, the leftmost first: what the arrow keys walk. */
   get walk() {
-    return this.lines.flatMap((line) => line.points).sort((a, b) => a[0] - b[0]).map((point) => point[2]);
+    return this.lines
+      .flatMap((line) => line.points)
+      .sort((a, b) => a[0] - b[0])
+      .map((point) => point[2]);
   }
 }
 
 function extentOf(column, rows) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   for (let i = 0; column && i < rows.length; i++) {
     const value = column[rows[i]];
     if (value < low) low = value;
@@ -214,4 +275,10 @@ export function statusWords(app, g) {
 }
 
 /** The code of a status, for drawing without words. */
-export const STATUS_CODE = { unranked: UNRANKED, front: FRONT, tied: TIED, dominated: DOMINATED, infeasible: INFEASIBLE };
+export const STATUS_CODE = {
+  unranked: UNRANKED,
+  front: FRONT,
+  tied: TIED,
+  dominated: DOMINATED,
+  infeasible: INFEASIBLE,
+};

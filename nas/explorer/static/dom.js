@@ -49,7 +49,8 @@ export async function copyText(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const back = document.activeElement, area = element("textarea", { value: text, className: "x-away" });
+    const back = document.activeElement,
+      area = element("textarea", { value: text, className: "x-away" });
     document.body.append(area);
     area.select();
     const done = document.execCommand("copy");
@@ -71,7 +72,10 @@ export function plainForPlotly(text) {
 
 /** Whether the keys of the page belong to what has the focus: a field in which one types. */
 export function isTyping(target) {
-  return target instanceof HTMLElement && target.closest("input:not([type=checkbox]):not([type=range]), select, textarea") !== null;
+  return (
+    target instanceof HTMLElement &&
+    target.closest("input:not([type=checkbox]):not([type=range]), select, textarea") !== null
+  );
 }
 
 /** `1 network`, `12 networks`, thousands grouped. */

@@ -8,26 +8,48 @@ const THUMB_STEPS = 400;
 
 /** Builds the filters once; rows are added when a metric first has values, and kept while one types in them. */
 export function mountFilters(place, app) {
-  const count = element("span", { className: "x-shown" }), chips = element("span", { className: "x-chips" });
-  const clear = element("button", { type: "button", className: "x-button", onclick: () => app.clearFilters() }, "clear all");
-  const rows = element("div", { className: "x-ranges" }), studies = element("fieldset", { className: "x-studies" });
+  const count = element("span", { className: "x-shown" }),
+    chips = element("span", { className: "x-chips" });
+  const clear = element(
+    "button",
+    { type: "button", className: "x-button", onclick: () => app.clearFilters() },
+    "clear all",
+  );
+  const rows = element("div", { className: "x-ranges" }),
+    studies = element("fieldset", { className: "x-studies" });
   const device = element("select", { "aria-label": "device", onchange: () => app.view.set({ device: device.value }) });
   const deviceLabel = element("label", { className: "x-select" }, element("span", {}, "device"), device);
-  const within = element("button", { type: "button", className: "x-button", onclick: () => app.view.set({ show: { infeasible: false } }) }, "within limits only");
-  const details = element("details", { className: "x-filter-box" }, element("summary", {}, element("b", {}, "Filters"), chips),
-    element("div", { className: "x-filter-top" }, within, deviceLabel, studies), rows);
+  const within = element(
+    "button",
+    { type: "button", className: "x-button", onclick: () => app.view.set({ show: { infeasible: false } }) },
+    "within limits only",
+  );
+  const details = element(
+    "details",
+    { className: "x-filter-box" },
+    element("summary", {}, element("b", {}, "Filters"), chips),
+    element("div", { className: "x-filter-top" }, within, deviceLabel, studies),
+    rows,
+  );
   place.replaceChildren(element("div", { className: "x-filter-line" }, count, clear), details);
   app.clearFilters = () => app.view.set({ filters: {}, hidden: [], device: "", show: { infeasible: true } });
   const parts = { count, chips, clear, rows, studies, device, deviceLabel, within, details, ranges: new Map() };
   const sync = () => syncFilters(app, parts);
   details.addEventListener("toggle", sync);
-  app.on(({ data, keys }) => { if (data || ["filters", "hidden", "device", "show", "x", "y"].some((key) => keys.has(key))) sync(); });
+  app.on(({ data, keys }) => {
+    if (data || ["filters", "hidden", "device", "show", "x", "y"].some((key) => keys.has(key))) sync();
+  });
   sync();
 }
 
 function syncFilters(app, parts) {
-  const { store } = app, { filters, hidden, device, show } = app.view.get(), { derived } = store;
-  setText(parts.count, `${derived.shown.length.toLocaleString("en-US")} of ${countOf(derived.total, "network")} shown${offPlot(app)}`);
+  const { store } = app,
+    { filters, hidden, device, show } = app.view.get(),
+    { derived } = store;
+  setText(
+    parts.count,
+    `${derived.shown.length.toLocaleString("en-US")} of ${countOf(derived.total, "network")} shown${offPlot(app)}`,
+  );
   const active = Object.keys(filters).length + hidden.length + (device ? 1 : 0) + (show.infeasible ? 0 : 1);
   parts.clear.hidden = !active;
   setText(parts.chips, chipText(app));
@@ -50,7 +72,10 @@ function syncFilters(app, parts) {
 
 /** How many of the shown cannot be drawn, because they lack a value of an axis. */
 function offPlot(app) {
-  const { store } = app, { x, y } = app.view.get(), keys = [...new Set([x, y])], columns = keys.map((key) => store.column(key));
+  const { store } = app,
+    { x, y } = app.view.get(),
+    keys = [...new Set([x, y])],
+    columns = keys.map((key) => store.column(key));
   let count = 0;
   const lacking = new Set();
   for (const g of store.derived.shown) {
@@ -62,29 +87,43 @@ function offPlot(app) {
 }
 
 function chipText(app) {
-  const { filters, hidden, device, show } = app.view.get(), { store } = app, words = [];
+  const { filters, hidden, device, show } = app.view.get(),
+    { store } = app,
+    words = [];
   for (const [key, [low, high]] of Object.entries(filters)) {
-    const metric = store.metric(key), value = (end) => formatValue(metric, end);
+    const metric = store.metric(key),
+      value = (end) => formatValue(metric, end);
     if (low !== null && high !== null) words.push(`${metric.label} ${value(low)} to ${value(high)}`);
     else words.push(`${metric.label} ${low !== null ? `≥ ${value(low)}` : `≤ ${value(high)}`}`);
   }
   if (!show.infeasible) words.push("within limits");
   if (device) words.push(`on ${device}`);
-  if (hidden.length) words.push(`without ${store.studies.filter((study) => hidden.includes(study.key)).map((study) => study.label).join(", ")}`);
+  if (hidden.length)
+    words.push(
+      `without ${store.studies
+        .filter((study) => hidden.includes(study.key))
+        .map((study) => study.label)
+        .join(", ")}`,
+    );
   return words.join(" · ");
 }
 
 function syncStudies(app, place) {
-  const { studies } = app.store, { hidden } = app.view.get();
+  const { studies } = app.store,
+    { hidden } = app.view.get();
   place.hidden = studies.length < 2;
   const names = JSON.stringify(studies.map((study) => [study.key, study.label]));
   if (place.dataset.names !== names) {
     place.dataset.names = names;
     const boxes = studies.map((study) => {
-      const box = element("input", { type: "checkbox", value: study.key, onchange: () => {
-        const others = app.view.get().hidden.filter((key) => key !== study.key);
-        app.view.set({ hidden: box.checked ? others : [...others, study.key] });
-      } });
+      const box = element("input", {
+        type: "checkbox",
+        value: study.key,
+        onchange: () => {
+          const others = app.view.get().hidden.filter((key) => key !== study.key);
+          app.view.set({ hidden: box.checked ? others : [...others, study.key] });
+        },
+      });
       return element("label", { className: "x-check" }, box, study.label);
     });
     place.replaceChildren(element("legend", { className: "x-legend-word" }, "studies"), ...boxes);
@@ -93,34 +132,79 @@ function syncStudies(app, place) {
 }
 
 function syncDevices(app, { device, deviceLabel }) {
-  const names = [...new Set(app.store.studies.flatMap((study) => study.devices ?? []))], chosen = app.view.get().device;
+  const names = [...new Set(app.store.studies.flatMap((study) => study.devices ?? []))],
+    chosen = app.view.get().device;
   if (chosen && !names.includes(chosen)) names.push(chosen);
   deviceLabel.hidden = names.length < 2 && !chosen;
   const offered = JSON.stringify(names);
   if (device.dataset.offered !== offered) {
     device.dataset.offered = offered;
-    device.replaceChildren(element("option", { value: "" }, "all"), ...names.map((name) => element("option", { value: name }, name)));
+    device.replaceChildren(
+      element("option", { value: "" }, "all"),
+      ...names.map((name) => element("option", { value: name }, name)),
+    );
   }
   device.value = chosen;
 }
 
 /** A row: label, two fields, a range with two thumbs. {row, sync(ends, [low, high])} */
 function rangeRow(app, metric) {
-  const label = labelWithUnit(metric), fault = element("span", { className: "x-fault", role: "alert" });
+  const label = labelWithUnit(metric),
+    fault = element("span", { className: "x-fault", role: "alert" });
   const state = { app, metric, ends: [0, 1], chosen: [null, null], fault };
-  const fields = ["least", "most"].map((word, side) => element("input", {
-    type: "text", inputMode: "decimal", autocomplete: "off", spellcheck: false, className: "x-field", "aria-label": `${label}, at ${word}`,
-    onchange: () => typed(state, side, fields[side]), oninput: () => { if (readable(fields[side])) clearFault(state, fields); },
-    onkeydown: (event) => { if (event.key === "Enter") typed(state, side, fields[side]); },
-  }));
-  const thumbs = ["least", "most"].map((word, side) => element("input", {
-    type: "range", min: 0, max: THUMB_STEPS, step: 1, className: "x-thumb", "aria-label": `${label}, at ${word}`, oninput: () => slid(state, side, thumbs),
-  }));
-  const clear = element("button", { type: "button", className: "x-copy", "aria-label": `clear ${label}`, onclick: () => setRange(state, [null, null]) }, "clear");
+  const fields = ["least", "most"].map((word, side) =>
+    element("input", {
+      type: "text",
+      inputMode: "decimal",
+      autocomplete: "off",
+      spellcheck: false,
+      className: "x-field",
+      "aria-label": `${label}, at ${word}`,
+      onchange: () => typed(state, side, fields[side]),
+      oninput: () => {
+        if (readable(fields[side])) clearFault(state, fields);
+      },
+      onkeydown: (event) => {
+        if (event.key === "Enter") typed(state, side, fields[side]);
+      },
+    }),
+  );
+  const thumbs = ["least", "most"].map((word, side) =>
+    element("input", {
+      type: "range",
+      min: 0,
+      max: THUMB_STEPS,
+      step: 1,
+      className: "x-thumb",
+      "aria-label": `${label}, at ${word}`,
+      oninput: () => slid(state, side, thumbs),
+    }),
+  );
+  const clear = element(
+    "button",
+    {
+      type: "button",
+      className: "x-copy",
+      "aria-label": `clear ${label}`,
+      onclick: () => setRange(state, [null, null]),
+    },
+    "clear",
+  );
   const track = element("span", { className: "x-track" }, element("i"), ...thumbs);
-  const row = element("div", { className: "x-range" }, element("span", { className: "x-range-name" }, `${label} ${arrow(metric)}`.trim()),
-    fields[0], track, fields[1], clear, fault);
-  return { row, sync: (ends, chosen) => syncRange(Object.assign(state, { ends, chosen }), { fields, thumbs, clear, track }) };
+  const row = element(
+    "div",
+    { className: "x-range" },
+    element("span", { className: "x-range-name" }, `${label} ${arrow(metric)}`.trim()),
+    fields[0],
+    track,
+    fields[1],
+    clear,
+    fault,
+  );
+  return {
+    row,
+    sync: (ends, chosen) => syncRange(Object.assign(state, { ends, chosen }), { fields, thumbs, clear, track }),
+  };
 }
 
 function syncRange({ metric, ends, chosen }, { fields, thumbs, clear, track }) {
@@ -146,19 +230,23 @@ function bent([low, high], metric) {
 }
 
 function stepOf(ends, metric, value) {
-  const [low, high] = bent(ends, metric) ? ends.map(Math.log) : ends, at = bent(ends, metric) ? Math.log(value) : value;
+  const [low, high] = bent(ends, metric) ? ends.map(Math.log) : ends,
+    at = bent(ends, metric) ? Math.log(value) : value;
   return high > low ? Math.max(0, Math.min(THUMB_STEPS, Math.round((THUMB_STEPS * (at - low)) / (high - low)))) : 0;
 }
 
 function thumbValue(ends, metric, step) {
-  const log = bent(ends, metric), [low, high] = log ? ends.map(Math.log) : ends, value = low + (step / THUMB_STEPS) * (high - low);
+  const log = bent(ends, metric),
+    [low, high] = log ? ends.map(Math.log) : ends,
+    value = low + (step / THUMB_STEPS) * (high - low);
   return Number((log ? Math.exp(value) : value).toPrecision(3));
 }
 
 function slid(state, side, thumbs) {
   const steps = thumbs.map((thumb) => Number(thumb.value));
   if (steps[0] > steps[1]) steps[side] = steps[1 - side];
-  const next = [...state.chosen], atEnd = steps[side] === side * THUMB_STEPS;
+  const next = [...state.chosen],
+    atEnd = steps[side] === side * THUMB_STEPS;
   next[side] = atEnd ? null : thumbValue(state.ends, state.metric, steps[side]);
   thumbs[side].value = steps[side];
   setRange(state, next);
@@ -171,7 +259,8 @@ function readable(field) {
 
 function typed(state, side, field) {
   delete field.dataset.dirty;
-  const text = field.value.trim(), value = text === "" ? null : parseQuantity(text);
+  const text = field.value.trim(),
+    value = text === "" ? null : parseQuantity(text);
   if (text !== "" && value === null) {
     field.setAttribute("aria-invalid", "true");
     setText(state.fault, `“${text.slice(0, 20)}” is not a number: write 4G, 30M or 78`);

@@ -1,13 +1,18 @@
 // Who beats whom: the semantics of nas/pareto.py. Inside, everything is to be minimized: rows hold the values with the
 // maximized ones negated, `m` numbers a point, NaN where a value is missing.
 
-export const UNRANKED = 0, FRONT = 1, TIED = 2, DOMINATED = 3;
+export const UNRANKED = 0,
+  FRONT = 1,
+  TIED = 2,
+  DOMINATED = 3;
 
 /** Points as rows to be minimized. columns, goals: one an objective; order: which points; NaN stays NaN. */
 export function orientedRows(columns, goals, order) {
-  const m = columns.length, rows = new Float64Array(order.length * m);
+  const m = columns.length,
+    rows = new Float64Array(order.length * m);
   for (let j = 0; j < m; j++) {
-    const column = columns[j], sign = goals[j] === "minimize" ? 1 : -1;
+    const column = columns[j],
+      sign = goals[j] === "minimize" ? 1 : -1;
     for (let i = 0; i < order.length; i++) rows[i * m + j] = sign * column[order[i]];
   }
   return rows;
@@ -15,7 +20,8 @@ export function orientedRows(columns, goals, order) {
 
 /** Spreads as rows; a missing one is 0, its sign is dropped. */
 export function spreadRows(columns, order) {
-  const m = columns.length, rows = new Float64Array(order.length * m);
+  const m = columns.length,
+    rows = new Float64Array(order.length * m);
   for (let j = 0; j < m; j++) {
     const column = columns[j];
     for (let i = 0; column && i < order.length; i++) rows[i * m + j] = Math.abs(column[order[i]]) || 0;
@@ -27,7 +33,8 @@ export function spreadRows(columns, order) {
 export function beatsBeyondNoise(rows, spreads, m, a, b) {
   let better = false;
   for (let j = 0; j < m; j++) {
-    const worse = rows[a * m + j] - rows[b * m + j], noise = Math.max(spreads[a * m + j], spreads[b * m + j]);
+    const worse = rows[a * m + j] - rows[b * m + j],
+      noise = Math.max(spreads[a * m + j], spreads[b * m + j]);
     if (!(worse <= noise)) return false;
     if (worse < -noise) better = true;
   }
@@ -55,17 +62,21 @@ export function frontMembers(rows, m) {
     }
     return a - b;
   });
-  return m === 2 ? staircase(rows, order) : order.reduce((members, point) => {
-    if (!isCovered(rows, m, members, point)) members.push(point);
-    return members;
-  }, []);
+  return m === 2
+    ? staircase(rows, order)
+    : order.reduce((members, point) => {
+        if (!isCovered(rows, m, members, point)) members.push(point);
+        return members;
+      }, []);
 }
 
 function staircase(rows, order) {
   const members = [];
-  let x = NaN, y = Infinity;
+  let x = NaN,
+    y = Infinity;
   for (const point of order) {
-    const nextX = rows[2 * point], nextY = rows[2 * point + 1];
+    const nextX = rows[2 * point],
+      nextY = rows[2 * point + 1];
     if (nextY < y || (nextX === x && nextY === y)) {
       members.push(point);
       [x, y] = [nextX, nextY];
@@ -78,7 +89,8 @@ function isCovered(rows, m, members, point) {
   const at = point * m;
   for (let k = members.length - 1; k >= 0; k--) {
     const other = members[k] * m;
-    let j = 0, better = false;
+    let j = 0,
+      better = false;
     for (; j < m; j++) {
       const gap = rows[other + j] - rows[at + j];
       if (gap > 0) break;
@@ -92,7 +104,9 @@ function isCovered(rows, m, members, point) {
 /** The standing of every point: UNRANKED (a value is missing), FRONT, TIED (not dominated at face value, but another
     beats it beyond noise), DOMINATED. */
 export function standingOf(rows, spreads, m) {
-  const n = m ? rows.length / m : 0, standing = new Uint8Array(n), complete = m ? completePoints(rows, m) : [];
+  const n = m ? rows.length / m : 0,
+    standing = new Uint8Array(n),
+    complete = m ? completePoints(rows, m) : [];
   for (const point of complete) standing[point] = DOMINATED;
   const noisy = spreads.some((spread) => spread > 0);
   for (const point of frontMembers(rows, m)) {
@@ -106,13 +120,18 @@ export function standingOf(rows, spreads, m) {
     [0, 1]; -1 with fewer than three. */
 export function kneeOf(points) {
   if (points.length < 3) return -1;
-  const xs = points.map((point) => point[0]), ys = points.map((point) => point[1]);
+  const xs = points.map((point) => point[0]),
+    ys = points.map((point) => point[1]);
   const scaled = (values) => {
-    const low = Math.min(...values), span = Math.max(...values) - low || 1;
+    const low = Math.min(...values),
+      span = Math.max(...values) - low || 1;
     return values.map((value) => (value - low) / span);
   };
-  const u = scaled(xs), v = scaled(ys), last = points.length - 1;
-  let best = -1, farthest = 1e-9;
+  const u = scaled(xs),
+    v = scaled(ys),
+    last = points.length - 1;
+  let best = -1,
+    farthest = 1e-9;
   for (let i = 1; i < last; i++) {
     const away = Math.abs((u[last] - u[0]) * (v[i] - v[0]) - (v[last] - v[0]) * (u[i] - u[0]));
     if (away > farthest) [best, farthest] = [i, away];

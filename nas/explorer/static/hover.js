@@ -9,27 +9,57 @@ export function mountHover(place, app) {
   const tip = element("div", { className: "x-tip", hidden: true, "aria-hidden": "true" });
   place.append(tip);
   const state = { place, app, tip, shown: null, down: null, last: null };
-  place.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") pointAt(state, event); });
-  place.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") point(state, null); });
+  place.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch") pointAt(state, event);
+  });
+  place.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "touch") point(state, null);
+  });
   // plotly lays a sheet over the page at every press, so a click never reaches the plot: press and release do
-  place.addEventListener("pointerdown", (event) => { state.down = event.button === 0 ? pressOf(event) : null; }, true);
+  place.addEventListener(
+    "pointerdown",
+    (event) => {
+      state.down = event.button === 0 ? pressOf(event) : null;
+    },
+    true,
+  );
   window.addEventListener("pointerup", (event) => release(state, event), true);
-  window.addEventListener("pointercancel", () => { state.down = null; }, true);
+  window.addEventListener(
+    "pointercancel",
+    () => {
+      state.down = null;
+    },
+    true,
+  );
   place.addEventListener("keydown", (event) => frontKeys(state, event));
   place.addEventListener("blur", () => point(state, null));
-  app.on(({ data }) => { if (data && state.shown !== null) point(state, null); });
+  app.on(({ data }) => {
+    if (data && state.shown !== null) point(state, null);
+  });
   return state;
 }
 
 function pressOf(event) {
-  return { x: event.clientX, y: event.clientY, at: event.timeStamp, tool: Boolean(event.target.closest?.(".modebar-container, .x-empty")) };
+  return {
+    x: event.clientX,
+    y: event.clientY,
+    at: event.timeStamp,
+    tool: Boolean(event.target.closest?.(".modebar-container, .x-empty")),
+  };
 }
 
 function release(state, event) {
   const { down, app } = state;
   state.down = null;
-  if (!down || down.tool || Math.hypot(event.clientX - down.x, event.clientY - down.y) > 4 || event.timeStamp - down.at > 800) return;
-  const { last } = state, selected = app.view.get().selected;
+  if (
+    !down ||
+    down.tool ||
+    Math.hypot(event.clientX - down.x, event.clientY - down.y) > 4 ||
+    event.timeStamp - down.at > 800
+  )
+    return;
+  const { last } = state,
+    selected = app.view.get().selected;
   state.last = { x: down.x, y: down.y, at: event.timeStamp, selected };
   if (last && event.timeStamp - last.at < 350 && Math.hypot(down.x - last.x, down.y - last.y) < 6) {
     state.last = null;
@@ -42,6 +72,7 @@ function release(state, event) {
 }
 
 function pointAt(state, event) {
-  const g = state.down || event.target.closest?.(".modebar-container") ? null : nearestTo(state, event.clientX, event.clientY);
+  const g =
+    state.down || event.target.closest?.(".modebar-container") ? null : nearestTo(state, event.clientX, event.clientY);
   if (g !== state.shown) point(state, g);
 }

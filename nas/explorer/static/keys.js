@@ -13,7 +13,12 @@ export function frontKeys(state, event) {
 
 const step = (by) => (state) => walkFront(state, by);
 const ACTIONS = {
-  ArrowRight: step(1), ArrowUp: step(1), ArrowLeft: step(-1), ArrowDown: step(-1), Home: step(-Infinity), End: step(Infinity),
+  ArrowRight: step(1),
+  ArrowUp: step(1),
+  ArrowLeft: step(-1),
+  ArrowDown: step(-1),
+  Home: step(-Infinity),
+  End: step(Infinity),
   Enter: (state) => chosen(state, (app, g) => app.select(g)),
   " ": (state) => chosen(state, (app, g) => app.select(g)),
   a: (state) => chosen(state, (app, g) => app.pin("a", g)),
@@ -22,12 +27,14 @@ const ACTIONS = {
 };
 
 function walkFront(state, by) {
-  const { app } = state, walk = app.store.derived.walk;
+  const { app } = state,
+    walk = app.store.derived.walk;
   if (!walk.length) {
     app.announce("There is no front on these axes.");
     return;
   }
-  const from = state.shown ?? app.find(app.view.get().selected), here = from === null ? -1 : walk.indexOf(from);
+  const from = state.shown ?? app.find(app.view.get().selected),
+    here = from === null ? -1 : walk.indexOf(from);
   const wanted = here < 0 ? (by > 0 ? 0 : walk.length - 1) : here + by;
   const g = walk[Math.max(0, Math.min(walk.length - 1, wanted))];
   point(state, g);
@@ -35,7 +42,8 @@ function walkFront(state, by) {
 }
 
 function chosen(state, act) {
-  const { app } = state, g = state.shown ?? app.find(app.view.get().selected);
+  const { app } = state,
+    g = state.shown ?? app.find(app.view.get().selected);
   if (g === null) return false;
   act(app, g);
   return true;

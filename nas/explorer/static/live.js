@@ -4,15 +4,39 @@
 import { element, setText } from "./dom.js";
 import { getJson } from "./data.js";
 
-const POLL = 2000, RETRY = 1000, AGAIN = 20000; // ms
+const POLL = 2000,
+  RETRY = 1000,
+  AGAIN = 20000; // ms
 const RUNNING = 3;
 
 /** Keeps the page in step with the server. */
 export function mountLive(app) {
-  const word = element("span", { className: "x-live-word" }), dot = element("i", { className: "x-dot", "aria-hidden": "true" });
-  const pause = element("button", { type: "button", className: "x-button", "aria-pressed": "false", onclick: () => app.view.set({ paused: !app.view.get().paused }) }, "pause");
+  const word = element("span", { className: "x-live-word" }),
+    dot = element("i", { className: "x-dot", "aria-hidden": "true" });
+  const pause = element(
+    "button",
+    {
+      type: "button",
+      className: "x-button",
+      "aria-pressed": "false",
+      onclick: () => app.view.set({ paused: !app.view.get().paused }),
+    },
+    "pause",
+  );
   app.status.replaceChildren(dot, word, pause);
-  const feed = { app, word, dot, pause, queue: [], failures: 0, connected: true, polling: false, changed: lastEnd(app), events: null, timer: 0 };
+  const feed = {
+    app,
+    word,
+    dot,
+    pause,
+    queue: [],
+    failures: 0,
+    connected: true,
+    polling: false,
+    changed: lastEnd(app),
+    events: null,
+    timer: 0,
+  };
   app.on(({ keys }) => {
     if (!keys.has("paused")) return;
     const { paused } = app.view.get();
@@ -67,7 +91,10 @@ async function poll(feed, since) {
     showStatus(feed);
   }
   const again = feed.connected && Date.now() - since > AGAIN;
-  feed.timer = setTimeout(() => (again ? connect(feed) : poll(feed, feed.connected ? since : Date.now() - AGAIN)), POLL);
+  feed.timer = setTimeout(
+    () => (again ? connect(feed) : poll(feed, feed.connected ? since : Date.now() - AGAIN)),
+    POLL,
+  );
 }
 
 async function receive(feed, patch) {
@@ -108,14 +135,22 @@ async function take(feed, patch) {
 
 /** "live · changed 2 s ago", "paused · 3 new", "connection lost, retrying". */
 function showStatus(feed) {
-  const { app, queue } = feed, { paused } = app.view.get(), age = ageText(Date.now() - feed.changed);
+  const { app, queue } = feed,
+    { paused } = app.view.get(),
+    age = ageText(Date.now() - feed.changed);
   const fresh = queue.flatMap((patch) => patch.studies ?? []).reduce((sum, part) => sum + finished(part), 0);
   const away = app.store.studies.length > 0 && app.store.studies.every((study) => study.state === "unreachable");
   const state = !feed.connected ? "lost" : paused ? "paused" : away ? "away" : "live";
-  const words = { lost: "connection lost, retrying", away: "storage unreachable, retrying", paused: `paused${fresh ? ` · ${fresh} new` : ""}`, live: `live · changed ${age} ago` };
+  const words = {
+    lost: "connection lost, retrying",
+    away: "storage unreachable, retrying",
+    paused: `paused${fresh ? ` · ${fresh} new` : ""}`,
+    live: `live · changed ${age} ago`,
+  };
   setText(feed.word, words[state] + (feed.polling && state === "live" ? " · polling" : ""));
   if (feed.dot.dataset.state === state) return;
-  if (feed.dot.dataset.state && (state === "lost" || feed.dot.dataset.state === "lost")) app.announce(state === "lost" ? "Connection lost." : "Connected again.");
+  if (feed.dot.dataset.state && (state === "lost" || feed.dot.dataset.state === "lost"))
+    app.announce(state === "lost" ? "Connection lost." : "Connected again.");
   feed.dot.dataset.state = state;
 }
 

@@ -10,24 +10,35 @@ export function mountLiveReport(place, app) {
   const select = element("select", { "aria-label": "report of", onchange: () => fetchReport(state) });
   const label = element("label", { className: "x-select" }, element("span", {}, "report of"), select);
   const note = element("span", { className: "x-muted", role: "status" });
-  const refresh = element("button", { type: "button", className: "x-button", hidden: true, onclick: () => fetchReport(state) }, "refresh the report");
+  const refresh = element(
+    "button",
+    { type: "button", className: "x-button", hidden: true, onclick: () => fetchReport(state) },
+    "refresh the report",
+  );
   const body = element("div", { className: "x-report-body" });
   const state = { app, select, note, refresh, body, of: "", busy: false, near: false };
   place.replaceChildren(element("div", { className: "x-report-bar" }, label, note, refresh), body);
-  app.on(({ data }) => { if (data) syncReport(state, label); });
+  app.on(({ data }) => {
+    if (data) syncReport(state, label);
+  });
   fillNavigation([{ anchor: place.id, title: "Report" }]); // its own headings are known when it is there
-  const watch = new IntersectionObserver((entries) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    watch.disconnect();
-    state.near = true;
-    syncReport(state, label);
-  }, { rootMargin: "300px" });
+  const watch = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watch.disconnect();
+      state.near = true;
+      syncReport(state, label);
+    },
+    { rootMargin: "300px" },
+  );
   watch.observe(place);
   syncReport(state, label);
 }
 
 function syncReport(state, label) {
-  const { app, select } = state, { studies } = app.store, offered = JSON.stringify(studies.map((study) => [study.key, study.label]));
+  const { app, select } = state,
+    { studies } = app.store,
+    offered = JSON.stringify(studies.map((study) => [study.key, study.label]));
   label.hidden = studies.length < 2;
   if (select.dataset.offered !== offered) {
     const chosen = select.value;
@@ -38,7 +49,7 @@ function syncReport(state, label) {
   if (state.near && !state.of && !state.busy && studies.length && app.store.derived.total) fetchReport(state);
   const newer = Boolean(state.of) && state.of !== app.store.version;
   state.refresh.hidden = !newer;
-  setText(state.note, newer ? "There are newer trials than in the text below." : state.note.dataset.fault ?? "");
+  setText(state.note, newer ? "There are newer trials than in the text below." : (state.note.dataset.fault ?? ""));
 }
 
 async function fetchReport(state) {
@@ -70,7 +81,12 @@ async function plotlyReady() {
 function reportSection({ anchor, title, html }) {
   const inner = element("div");
   inner.innerHTML = html;
-  return element("section", { id: anchor, "aria-labelledby": `${anchor}-title` }, element("h2", { id: `${anchor}-title` }, title), ...inner.childNodes);
+  return element(
+    "section",
+    { id: anchor, "aria-labelledby": `${anchor}-title` },
+    element("h2", { id: `${anchor}-title` }, title),
+    ...inner.childNodes,
+  );
 }
 
 function fillNavigation(sections) {

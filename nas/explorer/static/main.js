@@ -24,8 +24,12 @@ import { mountExports } from "./exports.js";
 import { mountParallel } from "./parallel.js";
 
 const PANELS = [
-  [mountDecide, "x-decide"], [mountPanel, "x-panel"], [mountCompare, "x-compare"], [mountFrontTable, "x-table"],
-  [mountParallel, "x-parallel"], [mountExports, "x-exports"],
+  [mountDecide, "x-decide"],
+  [mountPanel, "x-panel"],
+  [mountCompare, "x-compare"],
+  [mountFrontTable, "x-table"],
+  [mountParallel, "x-parallel"],
+  [mountExports, "x-exports"],
 ];
 
 const byId = (id) => document.getElementById(id);
@@ -33,7 +37,8 @@ const byId = (id) => document.getElementById(id);
 /** Starts the page. */
 export async function start() {
   const { page, source } = await openedSource();
-  const app = createApp(page, source), trouble = app.view.restore();
+  const app = createApp(page, source),
+    trouble = app.view.restore();
   app.store.derived.invalidate({ data: true, keys: new Set() });
   mountHead(byId("x-head"), app);
   mountPlot(byId("x-plot"), app);
@@ -82,12 +87,14 @@ async function openedSource() {
 
 /** The app: data, view and what all parts share. */
 export function createApp(page, source) {
-  const store = new Store(page), news = new Newsroom();
+  const store = new Store(page),
+    news = new Newsroom();
   const notify = ({ data = false, keys = [] }) => {
     store.derived.invalidate({ data, keys: new Set(keys) });
     news.add(data, keys);
   };
-  const view = new View(store, notify), app = { store, view, source, news };
+  const view = new View(store, notify),
+    app = { store, view, source, news };
   store.derived = new Derived(store, view);
   return Object.assign(app, {
     on: (listener) => news.listen(listener),
@@ -98,9 +105,13 @@ export function createApp(page, source) {
     clearFilters: () => {},
     select: (g) => select(app, g),
     pin: (letter, g) => pin(app, letter, g),
-    changed: () => { view.refresh(); notify({ data: true }); },
+    changed: () => {
+      view.refresh();
+      notify({ data: true });
+    },
     figure: () => exportFigure(app),
-    drawing: async (g) => (g < 0 ? publishedDrawing(store.published[-1 - g]) : source.drawing(store.study(g).key, store.row(g))),
+    drawing: async (g) =>
+      g < 0 ? publishedDrawing(store.published[-1 - g]) : source.drawing(store.study(g).key, store.row(g)),
     settings: (study) => source.settings(typeof study === "object" ? study.key : study),
   });
 }

@@ -16,7 +16,13 @@ export const LAYERS = [dominated, unranked, infeasible, tied, front];
 export const MANY = 300; // front members beyond which spread bars are drawn for the selected alone
 
 // where several studies lie over each other, the shape of an unranked or dominated network says whose it is
-export const STUDY_SHAPES = [["circle", "circle"], ["square", "square"], ["triangle", "triangle-down"], ["bar", "line-ew-open"], ["plus", "cross"]];
+export const STUDY_SHAPES = [
+  ["circle", "circle"],
+  ["square", "square"],
+  ["triangle", "triangle-down"],
+  ["bar", "line-ew-open"],
+  ["plus", "cross"],
+];
 
 /** Which of the shapes a network wears: by its study, where there are several. */
 export function shapeNumber(app, g) {
@@ -25,13 +31,25 @@ export function shapeNumber(app, g) {
 }
 
 const CIVIDIS = [
-  [0, 32, 77], [0, 48, 111], [42, 63, 109], [72, 78, 108], [94, 93, 110], [114, 108, 113], [134, 125, 119], [155, 142, 118], [177, 159, 112],
-  [200, 177, 102], [224, 196, 85], [243, 216, 62], [255, 234, 70],
+  [0, 32, 77],
+  [0, 48, 111],
+  [42, 63, 109],
+  [72, 78, 108],
+  [94, 93, 110],
+  [114, 108, 113],
+  [134, 125, 119],
+  [155, 142, 118],
+  [177, 159, 112],
+  [200, 177, 102],
+  [224, 196, 85],
+  [243, 216, 62],
+  [255, 234, 70],
 ];
 
 /** Cividis at a share from 0 to 1, as a colour. */
 export function cividis(share) {
-  const at = Math.max(0, Math.min(1, share)) * (CIVIDIS.length - 1), low = Math.min(CIVIDIS.length - 2, Math.floor(at));
+  const at = Math.max(0, Math.min(1, share)) * (CIVIDIS.length - 1),
+    low = Math.min(CIVIDIS.length - 2, Math.floor(at));
   const mixed = CIVIDIS[low].map((part, i) => Math.round(part + (at - low) * (CIVIDIS[low + 1][i] - part)));
   return `rgb(${mixed.join(",")})`;
 }
@@ -39,11 +57,15 @@ export function cividis(share) {
 /** The networks to draw with both values known, layer by layer: {rows, code, shade}. shade: 0 to 63 by the colour metric,
     -1 where none is chosen or the value is missing. */
 export function plottedRows(app, axes) {
-  const { store } = app, { derived } = store, code = derived.standings, columns = axes.map((axis) => store.column(axis.key));
+  const { store } = app,
+    { derived } = store,
+    code = derived.standings,
+    columns = axes.map((axis) => store.column(axis.key));
   const layers = new Map(LAYERS.map((status) => [status, []]));
   const usable = columns.includes(null) ? [] : derived.shown;
   for (const g of usable) {
-    const x = columns[0][g], y = columns[1][g];
+    const x = columns[0][g],
+      y = columns[1][g];
     if (Number.isNaN(x) || Number.isNaN(y) || (axes[0].log && x <= 0) || (axes[1].log && y <= 0)) continue;
     layers.get(code[g]).push(g);
   }
@@ -59,11 +81,14 @@ function shades(app) {
 
 /** The colour metric and its scale: {key, metric, low, high, log, share(value)}; null where none is chosen. */
 export function colourScale(app) {
-  const key = app.view.get().colour, { store } = app;
+  const key = app.view.get().colour,
+    { store } = app;
   if (!key) return null;
-  const metric = store.metric(key), [low, high] = store.derived.extent(key);
+  const metric = store.metric(key),
+    [low, high] = store.derived.extent(key);
   if (Number.isNaN(low)) return null;
-  const log = low > 0 && ["count", "rate"].includes(metric.style) && high >= 3 * low, bend = log ? Math.log : Number;
+  const log = low > 0 && ["count", "rate"].includes(metric.style) && high >= 3 * low,
+    bend = log ? Math.log : Number;
   const span = bend(high) - bend(low) || 1;
   return { key, metric, low, high, log, share: (value) => (bend(value) - bend(low)) / span };
 }

@@ -30,7 +30,8 @@ function goalText({ key, needs = [], device = "" }) {
 
 /** {view, ignored}: the parts of a view that a fragment names, and the parts that mean nothing here. */
 export function readHash(text, store) {
-  const view = {}, ignored = [];
+  const view = {},
+    ignored = [];
   for (const part of text.split("&").filter(Boolean)) {
     try {
       const [, key, value] = /^([^=]+)=(.*)$/s.exec(part);
@@ -50,7 +51,8 @@ function readPart(key, value, view, store) {
   else if (key === "logx" || key === "logy") view[key] = check(value, ["log", "linear"].includes(value)) === "log";
   else if (key === "zoom") view.zoom = readZoom(value);
   else if (key.startsWith("f.")) view.filters = { ...view.filters, [metric(key.slice(2))]: readRange(value) };
-  else if (key === "hide") view.hidden = value.split(",").filter((name) => store.studies.some((study) => study.key === name));
+  else if (key === "hide")
+    view.hidden = value.split(",").filter((name) => store.studies.some((study) => study.key === name));
   else if (key === "show") view.show = readFlags(value);
   else if (key === "sort") view.sort = { key: value.replace(/^-/, ""), desc: value.startsWith("-") };
   else if (key === "axes") view.axes = value.split(",").filter(Boolean).slice(0, 8);
@@ -69,7 +71,10 @@ function readEnd(text) {
 
 function readRange(text) {
   const ends = check(text.split(".."), text.split("..").length === 2).map(readEnd);
-  return check(ends, ends.some((end) => end !== null));
+  return check(
+    ends,
+    ends.some((end) => end !== null),
+  );
 }
 
 function readZoom(text) {
@@ -88,7 +93,8 @@ function readFlags(text) {
 }
 
 function readGoal(text, metric) {
-  const [key, ...rest] = text.split(";"), goal = { key: metric(key), needs: [], device: "" };
+  const [key, ...rest] = text.split(";"),
+    goal = { key: metric(key), needs: [], device: "" };
   for (const part of rest) {
     if (part.startsWith("@")) goal.device = part.slice(1);
     else {

@@ -36,7 +36,11 @@ export class Store {
     const { rows, ...head } = document;
     const study = { ...head, number: this.studies.length, globals: [], tokens: rows.notation };
     this.studies.push(study);
-    this.put(study, Array.from({ length: rows.n }, (_, i) => i), rows);
+    this.put(
+      study,
+      Array.from({ length: rows.n }, (_, i) => i),
+      rows,
+    );
   }
 
   /** Puts rows of one study in place: `at` their row numbers, `rows` columns of the same length. */
@@ -47,9 +51,18 @@ export class Store {
     for (const key of Object.keys(rows.values ?? {})) this.fill(this.numbers.of(key), places, rows.values[key]);
     for (const key of Object.keys(rows.spreads ?? {})) this.fill(this.noise.of(key), places, rows.spreads[key]);
     for (const key of ["trial", "state", "started", "seconds"]) this.fill(this.facts.of(key), places, rows[key]);
-    this.fill(this.facts.of("device"), places, rows.device?.map((i) => this.nameNumber(study.devices?.[i])));
-    this.fill(this.facts.of("training"), places, rows.training?.map((i) => this.nameNumber(study.trainings?.[i])));
-    const repeats = new Set(rows.repeat ?? []), repeat = this.facts.of("repeat").values;
+    this.fill(
+      this.facts.of("device"),
+      places,
+      rows.device?.map((i) => this.nameNumber(study.devices?.[i])),
+    );
+    this.fill(
+      this.facts.of("training"),
+      places,
+      rows.training?.map((i) => this.nameNumber(study.trainings?.[i])),
+    );
+    const repeats = new Set(rows.repeat ?? []),
+      repeat = this.facts.of("repeat").values;
     at.forEach((row, i) => {
       repeat[places[i]] = repeats.has(row) ? 1 : 0;
       for (const name of SPARSE) {
@@ -90,7 +103,8 @@ export class Store {
       if (!part.at?.length) continue;
       // a row that lost a value would keep it: a patch says every column of its rows
       for (const set of [this.numbers, this.noise]) {
-        for (const column of set.columns.values()) part.at.forEach((row) => study.globals[row] !== undefined && column.put(study.globals[row], NaN));
+        for (const column of set.columns.values())
+          part.at.forEach((row) => study.globals[row] !== undefined && column.put(study.globals[row], NaN));
       }
       const known = part.at.some((row) => this.facts.get("state")?.[study.globals[row]] <= 1);
       touched.push(...this.put(study, part.at, part.rows));
@@ -104,9 +118,11 @@ export class Store {
   finish() {
     this.refs = null;
     const twice = (name) => this.studies.filter((study) => study.name === name).length > 1;
-    for (const study of this.studies) study.label = twice(study.name) ? `${study.name} (${study.source || study.key})` : study.name;
+    for (const study of this.studies)
+      study.label = twice(study.name) ? `${study.name} (${study.source || study.key})` : study.name;
     const union = new Map();
-    for (const study of this.studies) for (const metric of study.metrics ?? []) if (!union.has(metric.key)) union.set(metric.key, metric);
+    for (const study of this.studies)
+      for (const metric of study.metrics ?? []) if (!union.has(metric.key)) union.set(metric.key, metric);
     for (const metric of EXTRA) if (!union.has(metric.key)) union.set(metric.key, metric);
     this.byKey = union;
     this.metrics = [...union.values()];
@@ -206,14 +222,20 @@ export class Store {
   notation(g) {
     if (g < 0) return this.published[-1 - g]?.notation ?? "";
     if (this.notations.has(g)) return this.notations.get(g);
-    const { tokens, index } = this.study(g).tokens, row = this.row(g);
-    return tokens.map((choices, place) => choices[index[place][row]] ?? "").filter(Boolean).join(" ");
+    const { tokens, index } = this.study(g).tokens,
+      row = this.row(g);
+    return tokens
+      .map((choices, place) => choices[index[place][row]] ?? "")
+      .filter(Boolean)
+      .join(" ");
   }
 
   /** "#12", "efficientnet-b4 (#0)"; its study before it where several are shown. */
   name(g) {
     if (g < 0) return this.published[-1 - g]?.name ?? "";
-    const trial = this.trial(g), number = trial === null ? "" : `#${trial}`, baseline = this.baseline(g);
+    const trial = this.trial(g),
+      number = trial === null ? "" : `#${trial}`,
+      baseline = this.baseline(g);
     const own = baseline ? baseline + (number && ` (${number})`) : number || this.notation(g).slice(0, 24);
     return this.studies.length > 1 ? `${this.study(g).label}: ${own}` : own;
   }
@@ -222,7 +244,9 @@ export class Store {
   ref(g) {
     if (g === null || g === undefined) return "";
     if (g < 0) return `published:${this.name(g)}`;
-    const trial = this.trial(g), { name, key } = this.study(g), baseline = this.baseline(g);
+    const trial = this.trial(g),
+      { name, key } = this.study(g),
+      baseline = this.baseline(g);
     const study = this.studies.filter((one) => one.name === name).length > 1 ? `${name}@${key}` : name;
     return trial !== null ? `${study}:${trial}` : `${study}:=${baseline || this.notation(g)}`;
   }

@@ -7,8 +7,23 @@ export const SHOWN = { infeasible: true, published: false, spread: true, knee: t
 /** A view in which nothing was chosen yet; x and y "" mean the study's own. */
 export function emptyView() {
   return {
-    x: "", y: "", colour: "", logx: null, logy: null, zoom: null, filters: {}, hidden: [], device: "",
-    show: { ...SHOWN }, selected: "", a: "", b: "", sort: { key: "", desc: false }, axes: [], goal: null, paused: false,
+    x: "",
+    y: "",
+    colour: "",
+    logx: null,
+    logy: null,
+    zoom: null,
+    filters: {},
+    hidden: [],
+    device: "",
+    show: { ...SHOWN },
+    selected: "",
+    a: "",
+    b: "",
+    sort: { key: "", desc: false },
+    axes: [],
+    goal: null,
+    paused: false,
   };
 }
 
@@ -33,14 +48,16 @@ export class View {
   }
 
   axes() {
-    if (this.basis !== this.store.revision || !this.known) [this.basis, this.known] = [this.store.revision, defaultAxes(this.store)];
+    if (this.basis !== this.store.revision || !this.known)
+      [this.basis, this.known] = [this.store.revision, defaultAxes(this.store)];
     const { x, y } = this.state;
     return { x: x || this.known.x, y: y || this.known.y };
   }
 
   /** Merges changes; axes that change forget their scale and the zoom. */
   set(changes) {
-    const before = this.get(), next = { ...this.state, ...changes };
+    const before = this.get(),
+      next = { ...this.state, ...changes };
     if (changes.show) next.show = { ...this.state.show, ...changes.show };
     const axis = ["x", "y"].filter((key) => key in changes && changes[key] !== before[key]);
     for (const key of axis) if (!(`log${key}` in changes)) next[`log${key}`] = null;
@@ -84,7 +101,8 @@ export class View {
     const text = location.hash.slice(1);
     if (text && !text.includes("=")) return "";
     if (text === this.written) return "";
-    const { view, ignored } = readHash(text, this.store), next = { ...emptyView(), ...view, paused: this.state.paused };
+    const { view, ignored } = readHash(text, this.store),
+      next = { ...emptyView(), ...view, paused: this.state.paused };
     this.written = text;
     const keys = Object.keys(next).filter((key) => JSON.stringify(next[key]) !== JSON.stringify(this.state[key]));
     this.state = next;
