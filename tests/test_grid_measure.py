@@ -13,7 +13,8 @@ from optuna.trial import TrialState
 from nas.arch import parse
 from nas.choice import choose
 from nas.cli import main
-from nas.cli.grid_measure import Wanted, answer_document, print_answer, settle_grid, write_answer
+from nas.cli.grid_measure import Wanted, answer_document, print_answer, settle_grid
+from nas.cli.study_report import write_study_report
 from nas.document import DocumentError
 from nas.errors import NasError
 from nas.grid import BASE, PAPER, grid
@@ -316,7 +317,7 @@ def test_without_an_answer_the_reason_is_said_and_no_older_answer_stays(
     search = open_grid(tmp_path, how=recipe(repeats=1, baseline_repeats=1, measure=["top1_pct"]))
     search.run()
     (tmp_path / "choice.html").write_text("of an older study")
-    write_answer(search.study, tmp_path)
+    write_study_report(search.recipe.name, tmp_path, f"sqlite:///{tmp_path / 'nas.db'}")
     assert not (tmp_path / "choice.html").exists()
     print_answer(search.study)
     told = capsys.readouterr().err

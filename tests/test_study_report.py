@@ -6,7 +6,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from nas.cli.study_report import read_beside, study_of
+from nas.cli.study_report import read_beside
+from nas.dashboard.study import study_of
 from nas.record import write_records
 from nas.report import write_report
 from nas.report.assumed import assumed_recipe

@@ -85,16 +85,6 @@ def choice_of(study: optuna.Study) -> Choice | None:
     return choose(measured(records(study), options), target=options.target, band=options.band)
 
 
-def write_answer(study: optuna.Study, out: Path) -> None:
-    """Write which triple of a measured grid is best into `out`; where that is unknown, leave no older answer there."""
-    from nas.report.choice_page import write_answer_of
-    from nas.study.storage import recipe_of, records
-
-    options = recipe_of(study).grid
-    if options is not None:
-        write_answer_of(records(study), options, study.study_name, out)
-
-
 def answer_document(study: optuna.Study) -> dict[str, Any]:
     """{"choice": the answer of a measured grid}, or {"no_choice": why there is none yet}; empty for another study."""
     from nas.measured_grid import ChoiceError

@@ -93,17 +93,16 @@ def _report_study(name: str, out: Path | None, storage: str, beside: list[str]) 
     """Write the report of a study, or of a records file; the page."""
     from nas.cli.study_report import read_beside, write_records_report, write_study_report
     from nas.study.feed import is_records
+    from nas.study.storage import StudyError
 
     if is_records(name):
         return write_records_report(name, out, read_beside(beside, storage))
-    from nas.study.storage import open_storage, open_study
-
+    others = read_beside(beside, storage)
     try:
-        opened = open_study(open_storage(storage), name)
-    except NasError as error:
+        return write_study_report(name, out or Path("runs") / name, storage, others)
+    except StudyError as error:
         papers = f"papers: {', '.join(PAPER_NAMES)}"
         raise NasError(str(error), f"{error.hint}; {papers}" if error.hint else papers) from None
-    return write_study_report(opened, out or Path("runs") / name, storage, read_beside(beside, storage))
 
 
 def _report_paper(  # noqa: PLR0913, PLR0917

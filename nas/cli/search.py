@@ -199,7 +199,7 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
 
     page = None
     if search.ledger.counts["complete"]:
-        page = write_study_report(search.study, plan.out, plan.storage)
+        page = write_study_report(plan.recipe.name, plan.out, plan.storage)
     if stopped == "exhausted":
         console.say("nothing is left to try: the space is exhausted, or nothing in it is within the limits")
     if received or stopped == "timeout":

@@ -5,17 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 from nas.dashboard.answers import packed
 from nas.dashboard.hub import Hub, Packed, encode
-from nas.report.assumed import assumed_recipe
+from nas.dashboard.study import Shares, shares_of, whole_study
 from nas.report.study import StudyReport
-from nas.study.feed import Head, Snapshot
-from nas.study.grid_space import parse_any_space
-from nas.study.importance import importance, importance_needs
 from nas.study.space import Space
 
 
@@ -24,7 +20,7 @@ class Reports:
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._lock = hub, threading.Lock()
-        self._shares: dict[str, tuple[int, Mapping[str, Mapping[str, float]]]] = {}
+        self._shares: dict[str, tuple[int, Shares]] = {}
         self._made: dict[tuple[str, str], tuple[str, Packed]] = {}  # (what, study) → version, answer
 
     def settings(self, key: str) -> Packed:
@@ -68,47 +64,15 @@ class Reports:
 
     def _study(self, key: str) -> StudyReport:
         """What a report of this study is drawn from."""
-        snapshot = self._hub.snapshot(key)
-        study = _plain_study(snapshot)
-        stored = snapshot.head.facts.get("space")
-        if not isinstance(stored, Mapping) or not {"stages", "triples"} & stored.keys():  # a report's own facts
-            return study
-        space = parse_any_space(stored, f"study '{snapshot.head.name}'")
-        return replace(
-            study,
-            provenance={**study.provenance, "space": {"name": space.name, "hash": space.hash}},
-            importance=self._importance(key, study, space),
-            importance_needs=importance_needs(space),
-        )
+        return whole_study(self._hub.snapshot(key), lambda study, space: self._importance(key, study, space))
 
-    def _importance(self, key: str, study: StudyReport, space: Space) -> Mapping[str, Mapping[str, float]]:
+    def _importance(self, key: str, study: StudyReport, space: Space) -> Shares:
         """Seconds to compute, and slow to change: made anew when there are a tenth more trials."""
         count = sum(record.state == "complete" for record in study.records)
         known = self._shares.get(key)
         if known is None or not known[0] <= count < 1.1 * known[0]:
-            keys = [key for objective in study.recipe.parsed_objectives for key in objective.metrics]
-            known = self._shares[key] = (count, importance(study.records, space, keys))
+            known = self._shares[key] = (count, shares_of(study, space))
         return known[1]
-
-
-def _plain_study(snapshot: Snapshot) -> StudyReport:
-    head = snapshot.head
-    records = sorted(snapshot.records, key=lambda record: -1 if record.trial is None else record.trial)
-    recipe = head.recipe or assumed_recipe(head.name, records)
-    return StudyReport(
-        records, recipe, _provenance(head), source=head.source, option=head.option, assumed=head.recipe is None
-    )
-
-
-def _provenance(head: Head) -> Mapping[str, Any]:
-    """The facts of a storage in the words of a report; a report's own as they are."""
-    facts = head.facts
-    if "environment" not in facts or not isinstance(facts.get("device"), str):
-        return facts
-    environment = facts["environment"]
-    name = environment.get("gpu", environment.get("cpu", ""))
-    kept = {key: facts[key] for key in ("command", "created", "environment") if key in facts}
-    return {**kept, "device": {"kind": facts["device"], "name": name}}
 
 
 def _sections(study: StudyReport) -> dict[str, Any]:
