@@ -123,7 +123,7 @@ def to_html(table: Table, sortable: bool = False) -> str:
     body = "\n".join(f"<tr>{_html_row(table.columns, row)}</tr>" for row in table.rows)
     kinds = " ".join(name for name, on in (("sortable", sortable), ("total", table.total)) if on)
     return (
-        f'<div class="scroll" role="region" aria-label="{escape(table.caption)}" tabindex="0"><table class="{kinds}">'
+        f'<div class="scroll" role="group" aria-label="{escape(table.caption)}" tabindex="0"><table class="{kinds}">'
         f"<caption>{escape(table.caption)}</caption>"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
