@@ -21,7 +21,7 @@ from nas.study.feed import Changes, Place, Snapshot, Source
 
 _WATCHED, _UNWATCHED = 0.25, 2.0  # seconds between polls
 _MEMORY = 60.0  # seconds for which a client counts as watching
-_LEVEL = 4  # of gzip: the next ones cost twice the time for a twentieth of the size
+_LEVEL = 6  # of gzip: with the next ones it takes twice the time to save a hundredth
 
 logger = logging.getLogger(__name__)
 
