@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
 import re
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +55,7 @@ class Reports:
             version = self._hub.stamp(key)
             known = self._made.get((what, key))
             if known is None or known[0] != version:
+                _give_way()
                 known = self._made[what, key] = (version, make(version))
             return known[1]
 
@@ -73,6 +77,13 @@ class Reports:
         if known is None or not known[0] <= count < 1.1 * known[0]:
             known = self._shares[key] = (count, shares_of(study, space))
         return known[1]
+
+
+def _give_way() -> None:
+    """Lets a search on the same cores go first: Linux gives a thread a priority of its own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def _sections(study: StudyReport) -> dict[str, Any]:
