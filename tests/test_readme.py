@@ -37,6 +37,7 @@ def test_the_commands_run_in_the_order_in_which_they_stand(
 ) -> None:
     assert len(COMMANDS) >= 6
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").symlink_to(ROOT / "studies")  # as in a clone
     for command in COMMANDS:
         words = shlex.split(command, comments=True)
         assert words[0] == "nas", command
