@@ -191,3 +191,12 @@ def test_settings_by_row():
     found = [record(0, settings={"a": 1, "b": 2}), record(1, settings={"b": 3}), record(2)]
     assert made(found)[2]["settings"] == {"names": ["a", "b"], "columns": [[1, None, None], [2, 3, None]]}
     assert made([record()])[2]["settings"] is None
+
+
+def test_a_reward_compares_where_what_it_is_made_of_does() -> None:
+    reward = "top1_pct*(train_images_per_s/1)^0.07"
+    document = study_document(head(recipe(objectives=(reward, "flops"))), [])
+    key = document["objectives"][0]["key"]
+    assert key in document["timed"]
+    assert key in document["trained"]
+    assert "flops" not in document["timed"]

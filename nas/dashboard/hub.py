@@ -20,6 +20,7 @@ from nas.report.drawing import FIELDS, drawing
 from nas.study.feed import Changes, Place, Snapshot, Source
 
 _WATCHED, _UNWATCHED = 0.25, 2.0  # seconds between polls
+_REST, _LONGEST_REST = 20, 1.0  # times what a poll took, at most so many seconds, before the next
 _MEMORY = 60.0  # seconds for which a client counts as watching
 _LEVEL = 6  # of gzip: with the next ones it takes twice the time to save a hundredth
 
@@ -111,14 +112,18 @@ class Hub:
         return board.take(changes, version) or added
 
     def _run(self) -> None:
+        took = 0.0
         while not self._closing.is_set():
             watched = self._listeners or time.monotonic() - self._seen < _MEMORY
-            self._wake.wait(_WATCHED if watched else _UNWATCHED)
+            rest = min(_REST * took, _LONGEST_REST)
+            self._wake.wait(max(_WATCHED if watched else _UNWATCHED, rest))
             self._wake.clear()
             if self._closing.is_set():
                 return
             try:
+                start = time.thread_time()
                 self.poll()
+                took = time.thread_time() - start
             except Exception:
                 logger.exception("reading the studies failed")
                 self._closing.wait(_UNWATCHED)

@@ -57,6 +57,9 @@ def _ordered(entries: tuple[str, ...], read: Callable[[str], str]) -> Iterator[t
             text = read(name)
         except OSError:
             raise BundleError(f"{name}: no such module") from None
+        imports = [match[0].strip() for match in _IMPORT.finditer(text)]
+        if len({*imports}) < len(imports):
+            raise BundleError(f"{name}: imports the same twice")
         for match in _IMPORT.finditer(text):
             if _RENAMED.search(match[0].partition('"')[0]):
                 raise BundleError(f"{name}: an import may not rename: {match[0].strip()}")

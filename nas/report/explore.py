@@ -71,14 +71,19 @@ def study_document(
     return {
         **head_fields(head),
         "metrics": metrics(head, rows, floor),
-        "timed": list(ON_ONE_DEVICE),
-        "trained": list(UNDER_ONE_TRAINING),
+        "timed": _made_of(head, ON_ONE_DEVICE),
+        "trained": _made_of(head, UNDER_ONE_TRAINING),
         "devices": list(labels.devices),
         "trainings": list(labels.trainings),
         "rows": columns,
         "drawings": drawings([row.arch for row in rows]) if whole else None,
         "settings": settings(rows) if whole else None,
     }
+
+
+def _made_of(head: Head, keys: Sequence[str]) -> list[str]:
+    """These metrics, and the rewards that one of them is part of."""
+    return [*keys, *(one.key for one in head.objectives if not one.is_metric and {*one.metrics} & {*keys})]
 
 
 def head_fields(head: Head) -> dict[str, Any]:

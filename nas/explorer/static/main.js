@@ -19,7 +19,6 @@ import { mountDecide } from "./decide.js";
 import { mountPanel } from "./panel.js";
 import { mountCompare } from "./compare.js";
 import { mountFrontTable } from "./fronttable.js";
-import { mountParallel } from "./parallel.js";
 import { mountExports } from "./exports.js";
 import { mountParallel } from "./parallel.js";
 
