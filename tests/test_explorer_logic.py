@@ -182,14 +182,123 @@ def test_the_nearest_miss_is_named_by_condition(modules: Any) -> None:
 
 def test_timed_metrics_are_decided_on_one_device(modules: Any) -> None:
     candidates = [
-        {"device": device, "training": training, "values": {"top1_pct": 1, "latency_ms": 1, "flops": 1}}
-        for device, training in (("A", "x"), ("A", "y"), ("B", "x"))
+        {"study": "", "device": device, "training": training, "values": {"top1_pct": 1, "latency_ms": 1, "flops": 1}}
+        for device, training in (("A", "x"), ("A", ""), ("B", "x"))
     ]
-    source = """async (candidates) => { const { comparableParts } = await import("/decision.js");
+    assert parts_of(modules, candidates, ["flops"]) == [""]
+    assert parts_of(modules, candidates, ["latency_ms"]) == ["A", "B"]
+    assert parts_of(modules, candidates, ["top1_pct"]) == ["x", "training not stated"]
+    assert parts_of(modules, candidates, ["latency_ms", "top1_pct"]) == ["A / x", "A / training not stated", "B / x"]
+
+
+def test_readings_of_two_studies_are_not_decided_together(modules: Any) -> None:
+    values = {"top1_pct": 1, "latency_ms": 1, "flops": 1, "score": 1}
+    candidates = [{"study": study, "device": "A", "training": "x", "values": values} for study in ("one", "two")]
+    assert parts_of(modules, candidates, ["flops"]) == [""]
+    assert parts_of(modules, candidates, ["flops", "latency_ms"]) == ["one / A", "two / A"]
+    assert parts_of(modules, candidates, ["score"]) == ["one", "two"]
+
+
+def parts_of(modules: Any, candidates: list[dict[str, Any]], keys: list[str]) -> Any:
+    source = """async ([candidates, keys]) => { const { comparableParts } = await import("/decision.js");
         const [timed, trained] = [new Set(["latency_ms"]), new Set(["top1_pct"])];
-        const parts = (...keys) => [...comparableParts(candidates, keys, timed, trained).keys()];
-        return [parts("flops"), parts("latency_ms"), parts("top1_pct"), parts("latency_ms", "top1_pct")]; }"""
-    assert modules.evaluate(source, candidates) == [[""], ["A", "B"], ["x", "y"], ["A / x", "A / y", "B / x"]]
+        const isComputed = (key) => key === "flops";
+        return [...comparableParts(candidates, keys, { timed, trained, isComputed }).keys()]; }"""
+    return modules.evaluate(source, [candidates, keys])
+
+
+# panels of a page without a server
+
+
+def study(key: str, rows: list[dict[str, Any]], spread: dict[str, float]) -> dict[str, Any]:
+    """A study document of these networks, all on one device under one training."""
+    used = ["top1_pct", "flops", "latency_ms"]
+    fields = ("key", "label", "unit", "goal", "kind", "style", "meaning")
+    metrics = [{"badge": "", **{name: getattr(METRICS[one], name) for name in fields}} for one in used]
+    values = {one: [row.get(one) for row in rows] for one in used}
+    spreads = {one: [row.get(f"{one}_spread", spread.get(one)) for row in rows] for one in used}
+    count = len(rows)
+    return {
+        "key": key, "name": f"s{key}", "source": "nas.db", "option": "", "recipe": {}, "state": "ok", "note": "",
+        "objectives": [{"key": one["key"], "goal": one["goal"]} for one in metrics[:2]], "limits": [],
+        "metrics": metrics, "timed": ["latency_ms"], "trained": ["top1_pct"], "devices": ["A"], "trainings": ["x"],
+        "rows": {
+            "n": count, "trial": [*range(count)], "state": [0] * count,
+            "notation": {"tokens": [["r32"], ["s8"]], "index": [[0, 0]] * count}, "values": values,
+            "spreads": spreads, "device": [0] * count, "training": [0] * count, "started": [None] * count,
+            "seconds": [None] * count, "baseline": {}, "repeat": [], "reason": {}, "over": {}, "retry_of": {},
+        },
+        "drawings": None, "settings": None,
+    }  # fmt: skip
+
+
+def on_page(modules: Any, studies: list[dict[str, Any]], body: str, *more: Any) -> Any:
+    """What `body`, a function of the app and more, returns on a page of these studies."""
+    source = f"""async ([studies, more]) => {{
+        const {{ createApp }} = await import("/main.js");
+        const app = createApp({{ schema: 1, mode: "file", studies, published: [] }}, {{ mode: "file" }});
+        app.store.derived.invalidate({{ data: true, keys: new Set() }});
+        return await ({body})(app, ...more); }}"""
+    return modules.evaluate(source, [studies, list(more)])
+
+
+def test_readings_of_two_studies_are_not_compared(modules: Any) -> None:
+    rows = [{"top1_pct": 70, "flops": 1e9, "latency_ms": 3}]
+    told = on_page(
+        modules,
+        [study("0", rows, {}), study("1", rows, {})],
+        """async (app) => { const { incomparable } = await import("/comparison.js");
+            const keys = ["flops", "latency_ms", "top1_pct"];
+            return keys.map((key) => incomparable(app, 0, 1, app.store.metric(key))); }""",
+    )
+    assert told == ["", *["other studies: s0 and s1"] * 2]
+
+
+def test_one_that_is_tied_behind_the_runner_up_is_named(modules: Any) -> None:
+    rows: list[dict[str, Any]] = [
+        {"top1_pct": 80, "flops": 1e9, "top1_pct_spread": 0.1},
+        {"top1_pct": 79, "flops": 1e9, "top1_pct_spread": 0.1},
+        {"top1_pct": 78, "flops": 1e9, "top1_pct_spread": 3},
+    ]
+    body = """async (app, count) => {
+        const { mountDecide } = await import("/decide.js"), place = document.createElement("div");
+        const filters = count === 2 ? { top1_pct: [79, null] } : {};
+        app.view.set({ goal: { key: "top1_pct", needs: [], device: "" }, filters });
+        mountDecide(place, app);
+        return place.querySelector(".p-answer").textContent; }"""
+    tied = "Another network is tied with the answer within noise: it may be the best."
+    assert tied in on_page(modules, [study("0", rows, {})], body, 3)
+    assert "tied" not in on_page(modules, [study("0", rows, {})], body, 2)
+
+
+def test_a_question_stays_where_filters_leave_nothing_to_ask_of(modules: Any) -> None:
+    rows: list[dict[str, Any]] = [{"top1_pct": 70, "flops": 1e9, "latency_ms": 3}, {"top1_pct": 75, "flops": 2e9}]
+    told = on_page(
+        modules,
+        [study("0", rows, {})],
+        """async (app) => {
+            const { mountDecide } = await import("/decide.js"), place = document.createElement("div");
+            const goal = { key: "top1_pct", needs: [["latency_ms", "<=", 5]], device: "" };
+            app.view.set({ goal, filters: { top1_pct: [74, null] } });
+            mountDecide(place, app);
+            return [place.querySelectorAll(".p-need").length, place.querySelector(".p-field").value,
+                place.querySelector(".p-answer").textContent, place.querySelector(".p-need select").value]; }""",
+    )
+    assert told == [1, "5", "No network shown has top-1 and latency.", "latency_ms"]
+
+
+def test_parallel_coordinates_draw_what_passes_the_filters(modules: Any) -> None:
+    rows = [{"top1_pct": 70 + place, "flops": (1 + place) * 1e9, "latency_ms": 9 - place} for place in range(4)]
+    told = on_page(
+        modules,
+        [study("0", rows, {})],
+        """async (app) => {
+            const { rowsToDraw } = await import("/parallelaxes.js");
+            app.view.set({ filters: { latency_ms: [null, 8], flops: [3e9, null] } });
+            const drawn = (...axes) => rowsToDraw(app, axes, (g, key) => app.store.value(g, key)).rows.sort();
+            return [drawn("top1_pct", "flops"), drawn("top1_pct", "latency_ms"), drawn("flops", "latency_ms")]; }""",
+    )
+    assert told == [[1, 2, 3], [2, 3], [0, 1, 2, 3]]
 
 
 # commands, CSV, words

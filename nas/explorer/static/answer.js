@@ -10,6 +10,21 @@ import { networkCommands, networksText, standingOfNetwork, standingTag } from ".
 const SIGN = { ">=": "≥", "<=": "≤" };
 
 const valueText = (metric, value) => formatValue(metric, value) + unitOf(metric);
+const MOST_DIGITS = 12;
+
+// Two values as texts that differ: with more digits where the usual ones are the same.
+function toldApart(metric, one, two) {
+  const texts = [one, two].map((value) => valueText(metric, value));
+  for (let digits = 4; texts[0] === texts[1] && digits <= MOST_DIGITS; digits += 1) {
+    [one, two].forEach((value, place) => {
+      const plain = metric.style === "percent" ? `${Number(value.toPrecision(digits))} %` : "";
+      const unit = metric.style === "count" ? "" : unitOf(metric);
+      texts[place] = plain || Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 12 }) + unit;
+    });
+  }
+  return texts;
+}
+
 const readingOf = (app, one, key) =>
   formatReading(app.store.metric(key), one.values[key], one.spreads[key]) + unitOf(app.store.metric(key));
 const needText = (app, [key, relation, bound]) => {
@@ -60,10 +75,20 @@ function qualifyText({ qualify, asked }, { needs }) {
   return `${said} with these readings ${qualify === 1 ? "meets" : "meet"} the conditions.`;
 }
 
-function nameButton(app, g, className = "p-link") {
+// Does something with this network, by its reference: its number changes when the page loads its data anew.
+function actOn(app, g, act) {
+  const ref = app.ref(g);
+  return () => {
+    const now = app.find(ref);
+    if (now !== null) act(now);
+  };
+}
+
+function nameButton(app, g, className = "") {
+  const onclick = actOn(app, g, (now) => app.select(now));
   return element(
     "button",
-    { type: "button", className: `${className} p-link`, title: "Select this network", onclick: () => app.select(g) },
+    { type: "button", className: `${className} p-link`.trim(), title: "Select this network", onclick },
     app.store.name(g),
   );
 }
@@ -83,19 +108,15 @@ function runnerLines(app, question, told) {
     words,
     noise && !tied ? `: it ${deltaWords(metric, from, to)}.` : ".",
   );
-  if (!tied) return [first];
-  const more =
-    rivals > 1
-      ? [
-          element(
-            "li",
-            {},
-            `${networksText(rivals)} are tied with the answer within noise: any of them may be the best.`,
-          ),
-        ]
-      : [];
-  return [first, ...criterionLines(app, question, told), ...more];
+  const more = rivals > (tied ? 1 : 0) ? [element("li", {}, rivalsText(rivals))] : [];
+  return [first, ...(tied ? criterionLines(app, question, told) : []), ...more];
 }
+
+// A noisy reading far behind may be tied where the runner-up, measured well, is not.
+const rivalsText = (rivals) =>
+  rivals === 1
+    ? "Another network is tied with the answer within noise: it may be the best."
+    : `${networksText(rivals)} are tied with the answer within noise: any of them may be the best.`;
 
 // By what one might choose between two that are tied.
 function criterionLines(app, question, { best, second }) {
@@ -147,11 +168,12 @@ function relaxedLines(app, question, { best, relaxed }) {
   const metric = app.store.metric(relaxed.need[0]),
     aim = app.store.metric(question.key);
   const words = deltaWords(aim, best.values[question.key], relaxed.other.values[question.key]);
+  const [relaxedText, boundText] = toldApart(metric, relaxed.bound, relaxed.need[2]);
   return [
     element(
       "li",
       {},
-      `At ${valueText(metric, relaxed.bound)} instead of ${valueText(metric, relaxed.need[2])} ${metric.label}: `,
+      `At ${relaxedText} instead of ${boundText} ${metric.label}: `,
       nameButton(app, relaxed.other.g),
       ` ${words}.`,
     ),
@@ -160,7 +182,8 @@ function relaxedLines(app, question, { best, relaxed }) {
 
 function answerButtons(app, g) {
   const ref = app.ref(g),
-    button = (text, act) => element("button", { type: "button", className: "p-button", onclick: act }, text);
+    button = (text, act) =>
+      element("button", { type: "button", className: "p-button", onclick: actOn(app, g, act) }, text);
   const { a, b, selected } = app.view.get();
   const commands = networkCommands(app, g).map(([name, command]) => {
     const copy = copyButtonFor(command, `the ${name} command`);
@@ -178,9 +201,9 @@ function answerButtons(app, g) {
     element(
       "div",
       { className: "p-buttons" },
-      button(selected === ref ? "Selected" : "Select", () => app.select(g)),
-      button(a === ref ? "Pinned as A" : "Pin as A", () => app.pin("a", g)),
-      button(b === ref ? "Pinned as B" : "Pin as B", () => app.pin("b", g)),
+      button(selected === ref ? "Selected" : "Select", (now) => app.select(now)),
+      button(a === ref ? "Pinned as A" : "Pin as A", (now) => app.pin("a", now)),
+      button(b === ref ? "Pinned as B" : "Pin as B", (now) => app.pin("b", now)),
     ),
     ...commands,
   );

@@ -1,7 +1,7 @@
 // Two pinned networks side by side: both drawings on one scale, and only what differs, in words.
 import { comparisonSentence, networksCompared } from "./comparison.js";
 import { drawingScale } from "./drawing.js";
-import { drawingBox, drawingLegend } from "./drawingbox.js";
+import { drawingBox, drawingLegend, fetchedDrawing } from "./drawingbox.js";
 import { cellText, differences, differingRows, parseNotation } from "./difference.js";
 import { element, setText } from "./dom.js";
 import { showStanding, standingOfNetwork } from "./standing.js";
@@ -20,6 +20,13 @@ export function mountCompare(place, app) {
 
 const compareButton = (text, act) => element("button", { type: "button", className: "p-button", onclick: act }, text);
 
+// The button goes with its side: the focus goes to the card that stays, else to the plot.
+function unpin(app, letter) {
+  app.view.set({ [letter]: "" });
+  const { a, b } = app.view.get();
+  document.getElementById(a || b ? "x-compare-head" : "x-plot")?.focus({ preventScroll: true });
+}
+
 function compareSide(app, letter) {
   const parts = {
     name: element("button", { type: "button", className: "p-link p-name" }),
@@ -36,7 +43,7 @@ function compareSide(app, letter) {
       element("span", { className: `p-letter ${letter}`, "aria-hidden": "true" }, letter.toUpperCase()),
       parts.name,
       parts.tag,
-      compareButton("Unpin", () => app.view.set({ [letter]: "" })),
+      compareButton("Unpin", () => unpin(app, letter)),
     ),
     parts.drawing.node,
   );
@@ -67,7 +74,7 @@ function compareParts(app) {
   parts.card = element(
     "section",
     { className: "p-card p-compare", "aria-label": "A against B" },
-    element("div", { className: "p-head" }, element("h2", {}, "A against B"), parts.swap),
+    element("div", { className: "p-head" }, element("h2", { id: "x-compare-head", tabIndex: -1 }, "A against B"), parts.swap),
     parts.wait,
     parts.both,
   );
@@ -189,14 +196,17 @@ async function showBothDrawings(parts, app, a, b) {
   const wanted = `${app.store.notation(a)} ${a} | ${app.store.notation(b)} ${b}`;
   if (parts.drawn === wanted) return;
   parts.drawn = wanted;
-  const found = await Promise.all([a, b].map((g) => app.drawing(g).catch(() => null)));
+  const found = await Promise.all([a, b].map((g) => fetchedDrawing(app, g)));
   if (parts.drawn !== wanted) return;
-  const rows = found.map((drawing) => drawing?.rows ?? null);
+  if (found.some(({ fault }) => fault)) parts.drawn = ""; // asked again with the next change, or by the button
+  const rows = found.map(({ drawing }) => drawing?.rows ?? null);
   const scale = drawingScale(...rows),
     align = alignedNames(rows),
     differs = differingRows(parts.cells ?? []);
   [parts.a, parts.b].forEach((side, place) => {
-    if (!rows[place]) side.drawing.clear("No drawing: the inside of this network is not known here.");
+    const { fault } = found[place];
+    if (fault) side.drawing.clear(fault, () => updateCompare(parts, app));
+    else if (!rows[place]) side.drawing.clear("No drawing: the inside of this network is not known here.");
     else side.drawing.show(rows[place], { scale, align, differs, name: app.store.name([a, b][place]) });
   });
   const tinted = differs.size

@@ -7,6 +7,7 @@ export function incomparable(app, a, b, metric) {
   const { store } = app;
   if (metric.kind === "computed") return "";
   if (a < 0 !== b < 0) return "one is as published, the other measured here";
+  if (store.study(a) !== store.study(b)) return `other studies: ${store.study(a).label} and ${store.study(b).label}`;
   if (store.timed.has(metric.key) && store.device(a) !== store.device(b)) {
     return `other devices: ${store.device(a) || "not stated"} and ${store.device(b) || "not stated"}`;
   }

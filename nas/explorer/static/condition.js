@@ -3,6 +3,7 @@ import { element, setText } from "./dom.js";
 import { formatValue, parseQuantity, quantityText, unitOf } from "./format.js";
 
 const SLIDER_STEPS = 400;
+let conditionsMade = 0;
 
 // Sets a select's options and its choice, where they differ.
 export function fillOptions(select, options, chosen) {
@@ -23,23 +24,36 @@ export function conditionRow(app, place, { now, change }) {
   const turn = () => change([now()[0], row.relation.value, now()[2]]);
   row.relation = element("select", named("relation", { className: "p-select", onchange: turn }));
   row.relation.append(element("option", { value: ">=" }, "≥"), element("option", { value: "<=" }, "≤"));
-  const read = () => readField(row, { now, change });
-  const field = { type: "text", className: "p-field", inputMode: "decimal", autocomplete: "off", onchange: read };
-  row.field = element("input", named("bound", field));
+  row.field = boundField(row, named, { now, change });
   const slide = () => change([now()[0], now()[1], valueOnSlider(row, Number(row.slider.value))]);
   const slider = { type: "range", className: "p-slider", min: 0, max: SLIDER_STEPS, step: 1, oninput: slide };
   row.slider = element("input", named("bound, slider", slider));
   const remove = { type: "button", className: "p-away", onclick: () => change(null) };
   row.away = element("button", named("remove", remove), "×");
-  row.error = element("p", { className: "p-error", role: "alert" });
+  row.error = element("p", { className: "p-error", role: "alert", id: `condition-${(conditionsMade += 1)}` });
+  row.field.setAttribute("aria-describedby", row.error.id);
   const { word, metric, relation, field: bound, away, slider: range, error } = row;
   row.node = element("div", { className: "p-need" }, word, metric, relation, bound, away, range, error);
   return row;
 }
 
-// The condition that every network shown with a value meets.
+// What is typed belongs to the reader until it is read or left; what is no number stays, with the reason.
+function boundField(row, named, { now, change }) {
+  const typing = () => {
+    row.typing = true;
+  };
+  const left = () => {
+    row.typing &&= row.field.getAttribute("aria-invalid") === "true";
+  };
+  const read = () => readField(row, { now, change });
+  const field = { type: "text", className: "p-field", inputMode: "decimal", autocomplete: "off" };
+  return element("input", named("bound", { ...field, oninput: typing, onchange: read, onblur: left }));
+}
+
+// The condition that every network shown with a value meets; of all networks, where none shown has one.
 export function widestCondition(app, key) {
-  const [low, high] = app.store.derived.extent(key);
+  const { derived } = app.store;
+  const [low, high] = [derived.extent(key), derived.extentOfAll(key), [0, 0]].find(([end]) => !Number.isNaN(end));
   return app.store.metric(key).goal === "maximize" ? [key, ">=", low] : [key, "<=", high];
 }
 
@@ -48,8 +62,14 @@ function readField(row, { now, change }) {
   const [key, relation] = now();
   row.field.setAttribute("aria-invalid", String(value === null));
   setText(row.error, value === null ? `“${row.field.value}” is not a number: write 4G, 30M, 78 or 1e6` : "");
-  if (value !== null) change([key, relation, value]);
+  if (value === null) return;
+  row.typing = false;
+  change([key, relation, value]);
 }
+
+// Whether the field holds what the reader typed and nobody has read: it stays while one types, and while it is no number
+// and nothing else has moved the bound.
+const isTypedIn = (row, bound) => row.typing && (document.activeElement === row.field || row.bound === bound);
 
 // Sets what a row shows; a field or slider that is being used is left alone.
 export function setCondition(row, [key, relation, bound], metrics, app) {
@@ -67,12 +87,15 @@ export function setCondition(row, [key, relation, bound], metrics, app) {
     key,
   );
   if (row.relation.value !== relation) row.relation.value = relation;
-  if (document.activeElement !== row.field || parseQuantity(row.field.value) !== bound) {
+  if (!isTypedIn(row, bound)) {
+    row.typing = false;
     const text = quantityText(metric, bound);
     if (row.field.value !== text) row.field.value = text;
     setText(row.error, "");
     row.field.removeAttribute("aria-invalid");
   }
+  row.bound = bound;
+  row.slider.disabled = Number.isNaN(low);
   const at = String(Math.round(placeOnSlider(row, bound)));
   if (row.slider.value !== at && document.activeElement !== row.slider) row.slider.value = at;
   row.slider.setAttribute("aria-valuetext", formatValue(metric, bound) + unitOf(metric));

@@ -54,11 +54,17 @@ function decideParts(app) {
   return parts;
 }
 
+// What a question may be about: metrics with values among the networks shown, and those that it is about already.
+function metricsOfQuestion(app, { key, needs }) {
+  const asked = new Set([key, ...needs.map(([one]) => one)]);
+  const decidable = new Set(decidableMetrics(app));
+  return app.store.metrics.filter((metric) => decidable.has(metric) || (metric.goal && asked.has(metric.key)));
+}
+
 // The question as it stands: the view's, or one to begin with that no link says yet.
 function questionOf(app) {
-  const { goal } = app.view.get(),
-    keys = new Set(decidableMetrics(app).map((metric) => metric.key));
-  const known = (key) => keys.has(key);
+  const { goal } = app.view.get();
+  const known = (key) => Boolean(app.store.byKey.get(key)?.goal); // also one that the filters leave no value of
   if (goal && known(goal.key))
     return { key: goal.key, needs: (goal.needs ?? []).filter(([key]) => known(key)), device: goal.device ?? "" };
   return firstQuestion(app, decidableMetrics(app));
@@ -87,22 +93,23 @@ function addNeed(parts) {
 }
 
 function updateDecide(parts, app) {
-  const metrics = decidableMetrics(app);
+  const question = questionOf(app),
+    metrics = metricsOfQuestion(app, question);
   parts.card.hidden = !metrics.length;
   if (!metrics.length) return;
-  const question = questionOf(app);
   fillOptions(
     parts.best,
     metrics.map((metric) => [metric.key, metric.label]),
     question.key,
   );
-  showPresets(parts, metrics);
+  showPresets(parts, decidableMetrics(app));
   showNeeds(parts, question, metrics);
   showFiltered(parts.filtered, app);
   const { store } = app;
   const keys = [question.key, ...question.needs.map(([key]) => key)];
   const candidates = candidatesOf(app, keys);
-  const byPart = comparableParts(candidates, keys, store.timed, store.trained);
+  const isComputed = (key) => store.metric(key).kind === "computed";
+  const byPart = comparableParts(candidates, keys, { timed: store.timed, trained: store.trained, isComputed });
   showParts(parts, byPart, question.device);
   const chosen = byPart.size > 1 ? byPart.get(question.device) : candidates;
   parts.question = question;
@@ -116,10 +123,11 @@ function candidatesOf(app, keys) {
     { derived } = store;
   const columns = [...new Set(keys)].map((key) => [key, store.column(key), store.spreadColumn(key)]);
   const read = (column, g) => (column && !Number.isNaN(column[g]) ? column[g] : null);
+  const studyOf = (g) => (store.studies.length > 1 ? store.study(g).label : "");
   const candidates = [];
   for (const g of derived.shown) {
     if (derived.isInfeasible(g) || store.state(g) !== "complete") continue;
-    const one = { g, device: store.device(g), training: store.training(g), values: {}, spreads: {} };
+    const one = { g, study: studyOf(g), device: store.device(g), training: store.training(g), values: {}, spreads: {} };
     for (const [key, values, spreads] of columns) {
       one.values[key] = read(values, g);
       one.spreads[key] = read(spreads, g) ?? 0;
@@ -155,7 +163,7 @@ function showParts(parts, byPart, chosen) {
   const names = [...byPart.keys()].sort();
   fillOptions(
     parts.part,
-    [["", "choose …"], ...names.map((name) => [name, name || "not stated"])],
+    [["", "choose …"], ...names.map((name) => [name, name])],
     names.includes(chosen) ? chosen : "",
   );
 }
@@ -191,7 +199,7 @@ function showAnswer(parts, app) {
     { a, b, selected } = app.view.get();
   if (!question) return;
   const nodes = answerNodes(app, question, told);
-  const signature = nodes.map((node) => node.textContent).join("\n") + [told?.best?.g, a, b, selected].join();
+  const signature = nodes.map((node) => node.textContent).join("\n") + [a, b, selected].join();
   if (parts.said === signature) return;
   parts.said = signature;
   const focused = [...parts.answer.querySelectorAll("button")].indexOf(document.activeElement);

@@ -17,7 +17,7 @@ export function shortfall(value, [, relation, bound]) {
 }
 
 // The answer and what stands around it:
-// {asked, qualify, best, second, tied, rivals, also, margins, relaxed, nearest}. `best` is null where none qualifies.
+// {asked, qualify, best, second, tied, rivals, margins, relaxed, nearest}. `best` is null where none qualifies.
 export function decide(candidates, question, metricOf) {
   const metric = metricOf(question.key);
   const asked = candidates.filter((one) =>
@@ -56,7 +56,7 @@ function bestFirst(candidates, key, metric) {
   return candidates.slice().sort((one, two) => sign * (one.values[key] - two.values[key]));
 }
 
-// How far a need is met: {need, value, spread, slack (of the bound), risky: met, but within noise of the bound}.
+// How far a need is met: {need, value, spread, risky: met, but within noise of the bound}.
 function marginOf(candidate, need) {
   const value = candidate.values[need[0]],
     spread = noiseOf(candidate, need[0]);
@@ -64,7 +64,6 @@ function marginOf(candidate, need) {
     need,
     value,
     spread,
-    slack: -shortfall(value, need),
     risky: spread > 0 && Math.abs(value - need[2]) <= spread,
   };
 }
@@ -113,14 +112,22 @@ export function secondCriteria(best, second, keys, metricOf) {
 }
 
 // The parts of the candidates that may be compared with each other: label → candidates. Timed metrics compare on one
-// device only, accuracies under one training only.
-export function comparableParts(candidates, keys, timed, trained) {
+// device only, accuracies under one training only, and whatever is not computed within one study only: a candidate's
+// `study` is "" where there is but one.
+export function comparableParts(candidates, keys, { timed, trained, isComputed }) {
   const byDevice = keys.some((key) => timed.has(key)),
-    byTraining = keys.some((key) => trained.has(key));
+    byTraining = keys.some((key) => trained.has(key)),
+    byStudy = !keys.every(isComputed);
   const parts = new Map();
   for (const one of candidates) {
     if (!keys.every((key) => hasValue(one, key))) continue;
-    const label = [byDevice && one.device, byTraining && one.training].filter(Boolean).join(" / ");
+    const label = [
+      byStudy && one.study,
+      byDevice && (one.device || "device not stated"),
+      byTraining && (one.training || "training not stated"),
+    ]
+      .filter(Boolean)
+      .join(" / ");
     if (!parts.has(label)) parts.set(label, []);
     parts.get(label).push(one);
   }

@@ -1,5 +1,5 @@
 // How one network's metric stands to another's, in words, and whether the difference is more than noise.
-import { generalText, siText } from "./format.js";
+import { generalText, siText, unitOf } from "./format.js";
 
 const lessIsBetterSign = (metric) => (metric.goal === "maximize" ? -1 : 1);
 
@@ -25,7 +25,7 @@ export function deltaWords(metric, a, b) {
   if (a === b) return metric.key === "top1_pct" ? "is as accurate" : `has the same ${metric.label}`;
   if (metric.style === "percent") return pointsWords(metric, b - a);
   if (metric.kind === "score" || !(a > 0 && b > 0)) {
-    return `has a ${metric.label} ${Number(Math.abs(b - a).toPrecision(2))} ${b > a ? "higher" : "lower"}`;
+    return `has a ${metric.label} ${Number(Math.abs(b - a).toPrecision(2))}${unitOf(metric)} ${b > a ? "higher" : "lower"}`;
   }
   const ratio = b / a,
     share = ratio - 1,
@@ -55,6 +55,6 @@ export function noiseWords(metric, a, b, spreadA, spreadB) {
   if (!noise) return "";
   const plain = noise >= 10 ? Math.round(noise).toLocaleString("en-US") : generalText(noise, 2);
   const countOrPlain = metric.style === "count" ? siText(noise) : plain;
-  const said = metric.style === "percent" ? `± ${pointsText(noise)} points` : `± ${countOrPlain}`;
+  const said = metric.style === "percent" ? `± ${pointsText(noise)} points` : `± ${countOrPlain}${unitOf(metric)}`;
   return withinNoise(a, b, spreadA, spreadB) ? `tied within noise (${said})` : `beyond noise (${said})`;
 }

@@ -76,8 +76,8 @@ export function drawNetwork(
 function drawingLayout(rows, width) {
   const columns = costColumns(rows);
   const narrow = width < 430;
-  const gap = narrow ? 6 : 14;
-  const each = Math.max(41, Math.min(96, (width * 0.42) / columns.length - gap));
+  const gap = narrow ? 12 : 14;
+  const each = Math.max(38, Math.min(96, (width * 0.42) / columns.length - gap));
   const map = narrow ? { from: 27, wide: 24 } : { from: 31, wide: 36 };
   const left = map.from + map.wide + (narrow ? 7 : 16);
   const bars = width - columns.length * (each + gap) + gap;

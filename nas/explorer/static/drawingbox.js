@@ -6,7 +6,17 @@ import { OPERATOR_NAMES, stageTableCells } from "./drawingwords.js";
 const NARROWEST_DRAWING = 330;
 let drawingsMade = 0;
 
-// {node, show(rows, options), clear(text)}: draws again when the width changes, and only then or when asked.
+// {node, show(rows, options), clear(text, again)}: draws again when the width changes, and only then or when asked; `again`
+// is what a button beside the text does.
+// {drawing, fault}: a network's drawing, null where its inside is not known; or why it did not come.
+export async function fetchedDrawing(app, g) {
+  try {
+    return { drawing: await app.drawing(g), fault: "" };
+  } catch (error) {
+    return { drawing: null, fault: `The drawing did not come: ${error.message}.` };
+  }
+}
+
 export function drawingBox({ legend = true, table = true } = {}) {
   const id = `drawing-${(drawingsMade += 1)}`;
   const canvas = element("div", { className: "d-box" });
@@ -27,9 +37,12 @@ export function drawingBox({ legend = true, table = true } = {}) {
     draw();
     below.replaceChildren(...(legend ? [drawingLegend(rows)] : []), ...(table ? [stageDetails(rows, open)] : []));
   };
-  const clear = (text = "") => {
+  const clear = (text = "", again = null) => {
+    const said = canvas.firstElementChild?.firstChild?.textContent;
+    if (!shown && said === text) return; // a button in use stays
     shown = null;
-    canvas.replaceChildren(element("p", { className: "p-quiet" }, text));
+    const retry = again && element("button", { type: "button", className: "p-button", onclick: again }, "try again");
+    canvas.replaceChildren(element("p", { className: "p-quiet" }, text, again && " ", retry));
     below.replaceChildren();
   };
   return { node, show, clear };

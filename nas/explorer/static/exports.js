@@ -6,7 +6,6 @@ import { standingOfNetwork } from "./standing.js";
 
 const FIRST_COLUMNS = ["ref", "study", "trial", "baseline", "state", "status"];
 const LAST_COLUMNS = ["device", "training", "started", "seconds", "over", "notation"];
-const PICTURE = { width: 1100, height: 680 };
 
 export function mountExports(place, app) {
   const parts = { told: element("p", { className: "p-quiet", role: "status" }) };
@@ -32,23 +31,22 @@ export function mountExports(place, app) {
     ),
   );
   const update = () => updateExports(parts, app);
-  app.on(() => update()); // the links carry the whole view
+  app.on(({ data }) => data && update());
   update();
 }
 
 function updateExports(parts, app) {
-  const live = app.source.mode === "live";
+  const live = app.source.mode === "live",
+    { studies } = app.store;
   setText(
     parts.file,
     live
-      ? "The page as a file holds everything it shows and works offline."
+      ? `${studies.length > 1 ? "A page as a file holds its" : "The page as a file holds this"} study and works offline.`
       : "This file is the page: it holds all of its data and works offline; a link carries the view.",
   );
   if (!live) return;
-  const hash = app.view.hash(),
-    { studies } = app.store;
   const links = studies.map((study) => [
-    `download?study=${encodeURIComponent(study.key)}${hash && `#${hash}`}`,
+    `download?study=${encodeURIComponent(study.key)}`, // a file that is saved keeps no view: the link does
     studies.length > 1 ? `Page: ${study.label}` : "Page",
   ]);
   const signature = links.map(([, text]) => text).join("\n");
@@ -112,8 +110,8 @@ const isoTime = (seconds) => (seconds === null ? null : new Date(1000 * seconds)
 async function savePicture(parts, app, format) {
   try {
     const figure = app.figure();
-    const size = { width: figure.layout.width ?? PICTURE.width, height: figure.layout.height ?? PICTURE.height };
-    const url = await Plotly.toImage(figure, { format, ...size, scale: format === "png" ? 2 : 1 });
+    const { width, height } = figure.layout;
+    const url = await Plotly.toImage(figure, { format, width, height, scale: format === "png" ? 2 : 1 });
     const name = exportName(app, format);
     saveBlob(blobOfDataUrl(url), name);
     setText(parts.told, `${name}: the plot as it stands, on white.`);

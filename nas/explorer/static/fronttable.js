@@ -30,13 +30,15 @@ function tableParts(app) {
       updateTable(parts, app);
     },
   });
-  parts.count = element("p", { className: "p-quiet", role: "status" });
+  parts.count = element("p", { className: "p-quiet" });
   parts.jump = button("Show the selected row", () => jumpToSelected(parts, app));
   parts.head = element("tr", {});
   parts.body = element("tbody", {});
   parts.more = button("Show more", () => {
+    const first = parts.order[parts.most];
     parts.most += PAGE_OF_ROWS;
     updateTable(parts, app);
+    parts.rows.get(first)?.name.focus({ preventScroll: true }); // the button may be gone
   });
   assembleTable(parts);
   listenToRows(parts, app);
@@ -197,7 +199,8 @@ function sortBy(app, parts, name, metrics) {
 
 // Rows are kept by network: one that stays is moved and its changed cells are written; focus and scroll stay.
 function showRows(parts, app, metrics, wanted) {
-  const focused = document.activeElement?.closest?.("tr[data-g]")?.dataset.g;
+  const focused = parts.body.contains(document.activeElement) ? document.activeElement.closest("tr[data-g]") : null;
+  const place = focused ? focused.sectionRowIndex : -1;
   const keep = new Set(wanted);
   for (const [g, row] of parts.rows) {
     if (!keep.has(g)) {
@@ -213,8 +216,9 @@ function showRows(parts, app, metrics, wanted) {
     else parts.body.insertBefore(row.node, before);
   }
   for (const row of [...parts.body.children].slice(wanted.length)) row.remove();
-  if (focused && document.activeElement?.closest?.("tr[data-g]")?.dataset.g !== focused) {
-    parts.rows.get(Number(focused))?.name.focus({ preventScroll: true });
+  if (focused && !focused.contains(document.activeElement)) {
+    const row = parts.rows.get(Number(focused.dataset.g)) ?? parts.rows.get(wanted[Math.min(place, wanted.length - 1)]);
+    (row?.name ?? (wanted.length ? parts.box : parts.toggle)).focus({ preventScroll: true });
   }
 }
 

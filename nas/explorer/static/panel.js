@@ -1,7 +1,7 @@
 // The selected network: its standing, readings, drawing, notation and commands. It stays while new trials come: only
 // what changed is replaced, so focus, scroll and open parts are kept.
 import { copyButton, element, setText } from "./dom.js";
-import { drawingBox } from "./drawingbox.js";
+import { drawingBox, fetchedDrawing } from "./drawingbox.js";
 import { arrow, formatReading, unitOf } from "./format.js";
 import { durationText, networkCommands, showStanding, standingOfNetwork, startedText } from "./standing.js";
 
@@ -39,12 +39,16 @@ function pinButton(app, letter) {
 
 function panelParts(app) {
   const parts = {
-    name: element("h2", { className: "p-name", tabIndex: -1 }),
+    name: element("h2", { className: "p-name" }),
     tag: element("span", {}),
     note: element("p", { className: "p-quiet" }),
     pinA: pinButton(app, "a"),
     pinB: pinButton(app, "b"),
-    close: panelButton("Close", "Select no network", () => app.view.set({ selected: "" })),
+    close: panelButton("Close", "Select no network", () => {
+      app.view.set({ selected: "" });
+      parts.empty.hidden = false; // the button is about to go: the focus goes to what takes its place
+      parts.empty.focus({ preventScroll: true });
+    }),
     readings: element("div", {}),
     problems: element("div", {}),
     commands: element("div", {}),
@@ -52,7 +56,7 @@ function panelParts(app) {
     drawing: drawingBox(),
     drawn: "",
     signatures: new Map(),
-    empty: element("p", { className: "p-quiet p-empty" }),
+    empty: element("p", { className: "p-quiet p-empty", tabIndex: -1 }),
   };
   parts.card = element(
     "section",
@@ -267,9 +271,12 @@ async function showDrawing(parts, app, g, ref) {
   const wanted = `${ref} ${app.store.notation(g)}`;
   if (parts.drawn === wanted) return;
   parts.drawn = wanted;
-  const drawing = await app.drawing(g).catch(() => null);
+  const { drawing, fault } = await fetchedDrawing(app, g);
   if (parts.drawn !== wanted) return;
-  if (drawing) parts.drawing.show(drawing.rows, { name: app.store.name(g) });
+  if (fault) {
+    parts.drawn = ""; // asked again with the next change, or by the button
+    parts.drawing.clear(fault, () => updatePanel(parts, app));
+  } else if (drawing) parts.drawing.show(drawing.rows, { name: app.store.name(g) });
   else {
     parts.drawing.clear(
       app.store.notation(g)

@@ -9,6 +9,7 @@ const MOST_AXES = 8,
   STANDING_AXIS = "standing",
   STANDING_ORDER = ["not ranked", "dominated", "tied", "front"];
 const STANDING_WORDS = { dominated: "dominated", tied: "tied", front: "front" };
+const CELLS_KEEP_MS = 10_000; // the cells of all networks are asked for as a whole
 const KEYS_OF_PARALLEL = ["axes", "filters", "hidden", "device", "show"];
 
 export function mountParallel(place, app) {
@@ -22,16 +23,16 @@ export function mountParallel(place, app) {
     await loadCells(parts, app);
     update();
   });
-  app.on(async ({ data, keys }) => {
+  app.on(({ data, keys }) => {
     if (!parts.details.open) return;
-    if (data) await loadCells(parts, app); // the cells of the networks that came
+    if (data) followCells(parts, app, update);
     if (data || KEYS_OF_PARALLEL.some((key) => keys.has(key))) update();
   });
   onThemeChange(update);
 }
 
 function parallelParts(app) {
-  const parts = { app, cells: new Map(), shape: "", options: "", ranges: new Map(), plot: parallelPlot() };
+  const parts = { app, cells: new Map(), cellsOf: null, cellsAt: 0, cellsDue: 0, shape: "", options: "", ranges: new Map(), axes: [], plot: parallelPlot() };
   parts.choices = element("div", { className: "p-choices" });
   parts.told = element("p", { className: "p-quiet", role: "status" });
   parts.details = element(
@@ -54,19 +55,41 @@ function parallelParts(app) {
   return parts;
 }
 
-// The open cells of each study, by name: one value a global row.
+// The open cells of each study, by name: one value a global row. Those at hand stay where the new ones do not come.
 async function loadCells(parts, app) {
-  for (const study of app.store.studies) {
-    const settings = await app.settings(study).catch(() => null);
-    settings?.names.forEach((name, place) => {
-      if (!parts.cells.has(name)) parts.cells.set(name, new Map());
-      const values = parts.cells.get(name);
+  const { studies } = app.store;
+  parts.cellsAt = performance.now();
+  const all = await Promise.all(studies.map((study) => app.settings(study).catch(() => null)));
+  if (studies !== app.store.studies || (all.includes(null) && parts.cellsOf === studies)) return;
+  const cells = new Map();
+  studies.forEach((study, number) => {
+    all[number]?.names.forEach((name, place) => {
+      if (app.store.byKey.has(name)) return; // it is an axis as a metric
+      if (!cells.has(name)) cells.set(name, new Map());
+      const values = cells.get(name);
       study.globals.forEach((g, row) => {
-        const value = settings.columns[place]?.[row];
+        const value = all[number].columns[place]?.[row];
         if (value !== null && value !== undefined) values.set(g, value);
       });
     });
-  }
+  });
+  Object.assign(parts, { cells, cellsOf: studies });
+}
+
+// The cells of networks that came: only where an axis is a cell, and not at every trial. After a new start of the data
+// none of those at hand mean anything.
+function followCells(parts, app, update) {
+  const isAnew = parts.cellsOf !== null && parts.cellsOf !== app.store.studies;
+  if (isAnew) Object.assign(parts, { cells: new Map(), cellsOf: null, cellsAt: -CELLS_KEEP_MS });
+  const isDrawn = parts.axes.some((key) => key !== STANDING_AXIS && !app.store.byKey.has(key));
+  if (parts.cellsDue || !(isDrawn || isAnew)) return;
+  const wait = Math.max(0, parts.cellsAt + CELLS_KEEP_MS - performance.now());
+  parts.cellsDue = setTimeout(async () => {
+    parts.cellsDue = 0;
+    if (!parts.details.open) return;
+    await loadCells(parts, app);
+    update();
+  }, wait);
 }
 
 // What may be an axis: metrics with values, then cells that differ.
@@ -101,6 +124,7 @@ function chosenAxes(app, choices) {
 function updateParallel(parts, app) {
   const choices = axisChoices(parts, app),
     axes = chosenAxes(app, choices);
+  parts.axes = axes;
   showChoices(parts, app, choices, axes);
   const labels = new Map(choices);
   const { rows, all, sampled, lacking } = rowsToDraw(app, axes, (g, key) => valueAt(parts, app, g, key));
@@ -132,7 +156,7 @@ function toldOf(rows, all, sampled, lacking) {
       : `${count(all)} networks.`,
     lacking ? `${count(lacking)} without a value on one of these axes: not drawn.` : "",
     "Drag along an axis to keep a range: of a metric it filters the page, of a cell only this drawing.",
-    "A click on the axis clears it. Orange: the front; blue: tied.",
+    "A click on the axis clears it. Thick lines: the front; thinner ones: tied with it; the thinnest: dominated.",
   ]
     .filter(Boolean)
     .join(" ");

@@ -1,15 +1,15 @@
 // What parallel coordinates draw: which rows, and each axis as a scale from 0 (bottom) to 1 (top) with its ticks.
 import { logTicks } from "./axes.js";
+import { Derived } from "./derived.js";
 import { formatValue, unitOf } from "./format.js";
 
 const MOST_LINES = 2000, MOST_CELL_TICKS = 14;
 
-// {rows, all, sampled, lacking}: feasible networks with all values, the front last (on top), at most 2,000 others.
+// {rows, all, sampled, lacking}: feasible networks that pass the filters, with all values, the front last (on top), at most 2,000 others.
 export function rowsToDraw(app, axes, valueOf) {
   const { derived } = app.store;
-  const hidden = new Set(app.view.get().hidden);
-  const isShown = (g) => !derived.isInfeasible(g) && !hidden.has(app.store.study(g).key);
-  const feasible = [...derived.networks].filter(isShown);
+  const passes = testBeside(app, axes);
+  const feasible = [...derived.networks].filter((g) => !derived.isInfeasible(g) && passes(g));
   const whole = feasible.filter((g) => axes.every((key) => valueOf(g, key) !== null));
   const leading = whole.filter((g) => ["front", "tied"].includes(derived.status(g)));
   const known = new Set(leading);
@@ -19,6 +19,13 @@ export function rowsToDraw(app, axes, valueOf) {
   leading.sort((g, h) => (derived.status(g) === "front") - (derived.status(h) === "front") || g - h);
   const lacking = feasible.length - whole.length;
   return { rows: [...drawn, ...leading], all: whole.length, sampled: step > 1, lacking };
+}
+
+// Whether a network passes the page's filters but those on these axes: they show as ranges, with what they leave out faint.
+function testBeside(app, axes) {
+  const view = app.view.get();
+  const filters = Object.fromEntries(Object.entries(view.filters).filter(([key]) => !axes.includes(key)));
+  return new Derived(app.store, { get: () => ({ ...view, filters }) }).test();
 }
 
 // An axis of a metric: {label, at(value), valueAt(place), ticks: [[place, text]], range}; logarithmic where apt.

@@ -4,7 +4,7 @@ import { element, svgElement } from "./dom.js";
 import { themeColour } from "./theme.js";
 
 const PLOT_HEIGHT = 340, PLOT_TOP = 34, PLOT_BOTTOM = 16, PLOT_SIDE = 58, LEAST_GAP = 96, BRUSH_WIDTH = 26;
-const LINES_OF_STANDING = [["faint", 0.9], ["link", 1], ["front", 1.4]]; // dominated, tied, front: colour and width
+const LINES_OF_STANDING = [["faint", 0.8], ["link", 1.5], ["front", 2.4]]; // dominated, tied, front: colour and width
 
 // {node, draw(picture)}; a picture: {axes, lines: [[place…]…], standing: [0|1|2…], onBrush(axis, range|null)}.
 export function parallelPlot() {
@@ -12,16 +12,20 @@ export function parallelPlot() {
   const label = "Parallel coordinates of the networks; the filters above say the same ranges in numbers";
   const frame = svgElement("svg", { class: "p-frame", role: "img", "aria-label": label });
   const node = element("div", { className: "p-parallel-plot" }, canvas, frame);
-  const plot = { canvas, frame, node, picture: null, ranges: [], width: 0 };
+  const plot = { canvas, frame, node, picture: null, ranges: [], width: 0, brushed: false, late: null };
   new ResizeObserver(() => {
-    if (plot.picture && node.parentElement.clientWidth && widthOf(plot) !== plot.width) drawPlot(plot);
+    if (plot.picture && !plot.brushed && node.parentElement.clientWidth && widthOf(plot) !== plot.width) drawPlot(plot);
   }).observe(node);
-  const draw = (picture) => {
-    plot.picture = picture;
-    plot.ranges = picture.axes.map((axis) => axis.range ?? null);
-    drawPlot(plot);
-  };
-  return { node, draw };
+  return { node, draw: (picture) => takePicture(plot, picture) };
+}
+
+// A picture that comes while an axis is dragged waits: its brush would be taken from under the pointer.
+function takePicture(plot, picture) {
+  plot.late = plot.brushed ? picture : null;
+  if (plot.brushed) return;
+  plot.picture = picture;
+  plot.ranges = picture.axes.map((axis) => axis.range ?? null);
+  drawPlot(plot);
 }
 
 const widthOf = ({ node, picture }) =>
@@ -102,6 +106,7 @@ function listenToBrush(plot, brush, range, place) {
   const placeAt = (event) => placeOf(event.clientY - plot.frame.getBoundingClientRect().top);
   brush.addEventListener("pointerdown", (event) => {
     from = placeAt(event);
+    plot.brushed = true;
     brush.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
@@ -121,6 +126,16 @@ function listenToBrush(plot, brush, range, place) {
     showRange(range, kept);
     drawLines(plot);
     plot.picture.onBrush(place, kept);
+    if (plot.late) plot.late.axes[place].range = kept;
+    endBrush(plot);
   });
-  brush.addEventListener("pointercancel", () => { from = null; });
+  brush.addEventListener("pointercancel", () => {
+    from = null;
+    endBrush(plot);
+  });
+}
+
+function endBrush(plot) {
+  plot.brushed = false;
+  if (plot.late) takePicture(plot, plot.late);
 }

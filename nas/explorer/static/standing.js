@@ -3,9 +3,9 @@ import { countOf, element, setText } from "./dom.js";
 import { exportCommand, showCommand } from "./commands.js";
 
 const STANDINGS = {
-  front: ["◆", "front", "on the front: none is better in one objective and at least as good in all others"],
-  tied: ["◇", "tied", "tied: within noise of the front"],
-  dominated: ["●", "dominated", "dominated: another network is better"],
+  front: ["◆", "front", "no other network is at least as good in every objective and better in one"],
+  tied: ["◇", "tied", "on the front, but within noise of being beaten"],
+  dominated: ["●", "dominated", "another network is at least as good in every objective and better in one"],
   unranked: ["○", "unranked", "not ranked: an objective was not measured"],
   infeasible: ["×", "infeasible", "infeasible: over a limit"],
   failed: ["!", "failed", "failed: no result"],
@@ -40,7 +40,8 @@ export const standingTag = (standing) => {
   return tag;
 };
 
-export const standingWord = (standing) => (STANDINGS[standing] ?? STANDINGS.unranked)[1];
+// What a standing means, in a sentence without a full stop.
+export const standingMeaning = (standing) => (STANDINGS[standing] ?? STANDINGS.unranked)[2];
 
 // What the commands need to know of a network.
 export function networkFacts(app, g) {

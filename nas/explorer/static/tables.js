@@ -1,4 +1,5 @@
 // Tables that a click on a head sorts, and buttons that copy: one listener for the whole page, whenever they come.
+import { copyText } from "./dom.js";
 
 function sortTableBy(head) {
   const table = head.closest("table"), body = table.tBodies[0], column = head.cellIndex;
@@ -16,18 +17,7 @@ function sortTableBy(head) {
 }
 
 async function copyFrom(button) {
-  const text = button.dataset.copy;
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = document.createElement("textarea");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-  button.textContent = "copied";
+  button.textContent = (await copyText(button.dataset.copy)) ? "copied" : "not copied";
   setTimeout(() => { button.textContent = "copy"; }, 1500);
 }
 
