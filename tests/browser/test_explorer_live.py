@@ -107,6 +107,26 @@ def test_what_the_reader_set_stays_over_twenty_updates(explorer: Explorer, live:
     assert page.locator("#x-filters details").evaluate("box => box.open")
 
 
+def test_what_is_typed_into_a_condition_stays_over_updates(explorer: Explorer, live: Live) -> None:
+    field = explorer.page.locator("#x-decide").get_by_label("Condition 1: bound", exact=True)
+    field.click()
+    field.fill("5")  # not sent: the reader is still typing
+    for _ in range(3):
+        live.tell()
+        explorer.measured(live.measured)
+    assert field.input_value() == "5"
+    field.press("Enter")
+    explorer.until("/goal=[^&]*[<>]=5(?:;|$)/.test(decodeURIComponent(location.hash))")
+    field.fill("five")
+    field.press("Enter")
+    live.tell()
+    explorer.measured(live.measured)
+    assert field.input_value() == "five"
+    assert "not a number" in field.evaluate(
+        "one => document.getElementById(one.getAttribute('aria-describedby')).innerText"
+    )
+
+
 def test_the_focus_stays_on_a_row_of_the_table(explorer: Explorer, live: Live) -> None:
     row = explorer.page.locator("#x-table tbody tr button").nth(2)
     row.focus()

@@ -76,8 +76,8 @@ export function drawNetwork(
 function drawingLayout(rows, width) {
   const columns = costColumns(rows);
   const narrow = width < 430;
-  const gap = narrow ? 12 : 14;
-  const each = Math.max(38, Math.min(96, (width * 0.42) / columns.length - gap));
+  const gap = narrow ? 11 : 14;
+  const each = Math.max(40, Math.min(96, (width * 0.42) / columns.length - gap));
   const map = narrow ? { from: 27, wide: 24 } : { from: 31, wide: 36 };
   const left = map.from + map.wide + (narrow ? 7 : 16);
   const bars = width - columns.length * (each + gap) + gap;
@@ -108,7 +108,7 @@ function drawingHeadings(rows, layout) {
   layout.columns.forEach((column, place) => {
     const x = shareColumnAt(layout, place);
     nodes.push(drawnText(x, 13, layout.each < 60 ? column.short : column.label, "d-muted"));
-    nodes.push(drawnText(x, 29, siText(column.total), "d-strong"));
+    nodes.push(drawnText(x, 29, siText(column.total), layout.each < 60 ? "d-strong d-tight" : "d-strong"));
   });
   nodes.push(
     svgElement("line", { class: "d-rule", x1: 0, x2: layout.width, y1: DRAWING_TOP - 4.5, y2: DRAWING_TOP - 4.5 }),
@@ -132,7 +132,7 @@ function drawStageRow(row, rows, y, layout, scale, id) {
   if (number) group.append(drawnText(layout.left, y + 14, number, "d-muted d-number"));
   const indent = number ? 12 + 6 * (number.length - 1) : 0;
   const operator = operatorText(row);
-  const fits = operator.length * 6.3 + indent <= layout.cells;
+  const fits = operator.length * 6.9 + indent <= layout.cells;
   group.append(
     drawnText(layout.left + indent, y + 14, fits ? operator : operator.replace("SE 0.", "SE ."), "d-operator"),
   );
