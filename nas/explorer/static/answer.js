@@ -19,7 +19,8 @@ function toldApart(metric, one, two) {
     [one, two].forEach((value, place) => {
       const plain = metric.style === "percent" ? `${Number(value.toPrecision(digits))} %` : "";
       const unit = metric.style === "count" ? "" : unitOf(metric);
-      texts[place] = plain || Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 12 }) + unit;
+      const long = Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: MOST_DIGITS });
+      texts[place] = plain || long + unit;
     });
   }
   return texts;
@@ -37,7 +38,7 @@ export function answerNodes(app, question, told) {
   if (!told)
     return [
       line(
-        "These readings were taken on different devices or under different trainings, and do not compare. Choose one.",
+        "These readings come from different studies, devices or trainings, and do not compare. Choose one.",
         "p-strong",
       ),
     ];

@@ -74,7 +74,12 @@ function compareParts(app) {
   parts.card = element(
     "section",
     { className: "p-card p-compare", "aria-label": "A against B" },
-    element("div", { className: "p-head" }, element("h2", { id: "x-compare-head", tabIndex: -1 }, "A against B"), parts.swap),
+    element(
+      "div",
+      { className: "p-head" },
+      element("h2", { id: "x-compare-head", tabIndex: -1 }, "A against B"),
+      parts.swap,
+    ),
     parts.wait,
     parts.both,
   );

@@ -67,8 +67,8 @@ function readField(row, { now, change }) {
   change([key, relation, value]);
 }
 
-// Whether the field holds what the reader typed and nobody has read: it stays while one types, and while it is no number
-// and nothing else has moved the bound.
+// Whether the field holds what the reader typed and nobody has read: it stays while one types, and while it is no
+// number and nothing else has moved the bound.
 const isTypedIn = (row, bound) => row.typing && (document.activeElement === row.field || row.bound === bound);
 
 // Sets what a row shows; a field or slider that is being used is left alone.

@@ -25,7 +25,8 @@ export function deltaWords(metric, a, b) {
   if (a === b) return metric.key === "top1_pct" ? "is as accurate" : `has the same ${metric.label}`;
   if (metric.style === "percent") return pointsWords(metric, b - a);
   if (metric.kind === "score" || !(a > 0 && b > 0)) {
-    return `has a ${metric.label} ${Number(Math.abs(b - a).toPrecision(2))}${unitOf(metric)} ${b > a ? "higher" : "lower"}`;
+    const by = `${Number(Math.abs(b - a).toPrecision(2))}${unitOf(metric)}`;
+    return `has a ${metric.label} ${by} ${b > a ? "higher" : "lower"}`;
   }
   const ratio = b / a,
     share = ratio - 1,

@@ -6,8 +6,6 @@ import { OPERATOR_NAMES, stageTableCells } from "./drawingwords.js";
 const NARROWEST_DRAWING = 330;
 let drawingsMade = 0;
 
-// {node, show(rows, options), clear(text, again)}: draws again when the width changes, and only then or when asked; `again`
-// is what a button beside the text does.
 // {drawing, fault}: a network's drawing, null where its inside is not known; or why it did not come.
 export async function fetchedDrawing(app, g) {
   try {
@@ -17,6 +15,8 @@ export async function fetchedDrawing(app, g) {
   }
 }
 
+// {node, show(rows, options), clear(text, again)}: draws again when the width changes, and only then or when asked;
+// `again` is what a button beside the text does.
 export function drawingBox({ legend = true, table = true } = {}) {
   const id = `drawing-${(drawingsMade += 1)}`;
   const canvas = element("div", { className: "d-box" });

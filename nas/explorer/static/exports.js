@@ -41,7 +41,7 @@ function updateExports(parts, app) {
   setText(
     parts.file,
     live
-      ? `${studies.length > 1 ? "A page as a file holds its" : "The page as a file holds this"} study and works offline.`
+      ? `${studies.length > 1 ? "A file holds its" : "The file holds this"} study and works offline.`
       : "This file is the page: it holds all of its data and works offline; a link carries the view.",
   );
   if (!live) return;

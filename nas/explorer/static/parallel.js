@@ -32,7 +32,8 @@ export function mountParallel(place, app) {
 }
 
 function parallelParts(app) {
-  const parts = { app, cells: new Map(), cellsOf: null, cellsAt: 0, cellsDue: 0, shape: "", options: "", ranges: new Map(), axes: [], plot: parallelPlot() };
+  const parts = { app, shape: "", options: "", ranges: new Map(), axes: [], plot: parallelPlot() };
+  Object.assign(parts, { cells: new Map(), cellsOf: null, cellsAt: 0, cellsDue: 0 });
   parts.choices = element("div", { className: "p-choices" });
   parts.told = element("p", { className: "p-quiet", role: "status" });
   parts.details = element(

@@ -5,7 +5,8 @@ import { formatValue, unitOf } from "./format.js";
 
 const MOST_LINES = 2000, MOST_CELL_TICKS = 14;
 
-// {rows, all, sampled, lacking}: feasible networks that pass the filters, with all values, the front last (on top), at most 2,000 others.
+// {rows, all, sampled, lacking}: feasible networks that pass the filters and have all values, the front last (on top), at
+// most 2,000 others.
 export function rowsToDraw(app, axes, valueOf) {
   const { derived } = app.store;
   const passes = testBeside(app, axes);
@@ -21,7 +22,7 @@ export function rowsToDraw(app, axes, valueOf) {
   return { rows: [...drawn, ...leading], all: whole.length, sampled: step > 1, lacking };
 }
 
-// Whether a network passes the page's filters but those on these axes: they show as ranges, with what they leave out faint.
+// Whether a network passes the page's filters but those on these axes: they show as ranges, what they leave out is faint.
 function testBeside(app, axes) {
   const view = app.view.get();
   const filters = Object.fromEntries(Object.entries(view.filters).filter(([key]) => !axes.includes(key)));
