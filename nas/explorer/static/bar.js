@@ -2,6 +2,7 @@
 
 import { arrow, formatValue, labelWithUnit, unitOf } from "./format.js";
 import { copyButton, element, setText, svgElement } from "./dom.js";
+import { standingMeaning } from "./standing.js";
 import { STUDY_SHAPES, colourScale, publishedShown } from "./marks.js";
 
 const TOGGLES = [
@@ -10,7 +11,7 @@ const TOGGLES = [
   [
     "knee",
     "knee",
-    "The front member farthest from the straight line between the front's two ends, both axes scaled to 0 … 1",
+    "The front member farthest on the better side of the straight line between the front's two ends, both axes scaled to 0 … 1 (logarithms on a log axis)",
   ],
   ["names", "names", "Names of baselines"],
   ["published", "published", "Published networks, hollow triangles"],
@@ -32,7 +33,10 @@ export function mountBar(place, app) {
     key,
     checkbox(word, title, (on) => app.view.set({ show: { [key]: on } })),
   ]);
-  const reset = button("reset zoom", "Show everything again (double click)", () => app.view.set({ zoom: null }));
+  const reset = button("reset zoom", "Show everything again (double click)", () => {
+    document.getElementById("x-plot")?.focus({ preventScroll: true }); // this button goes out of use
+    app.view.set({ zoom: null });
+  });
   const link = copyButton(
     () => location.href.split("#")[0] + (app.view.hash() ? `#${app.view.hash()}` : ""),
     "copy link",
@@ -86,7 +90,9 @@ function checkbox(word, title, act) {
 }
 
 function logToggle(app, axis) {
-  return checkbox("log", `Logarithmic ${axis} axis`, (on) => app.view.set({ [`log${axis}`]: on }));
+  const toggle = checkbox("log", `Logarithmic ${axis} axis`, (on) => app.view.set({ [`log${axis}`]: on }));
+  toggle.box.setAttribute("aria-label", `log ${axis} axis`);
+  return toggle;
 }
 
 /** Metrics that may be an axis: those with a value. */
@@ -148,14 +154,12 @@ const SIGN_SHAPES = {
   baseline: () => [svgElement("rect", { class: "line-ink", x: 4, y: 1, width: 14, height: 14, "stroke-width": 1.6 })],
   published: () => [svgElement("path", { class: "x-line-link", d: "M11 2l6 11H5z", "stroke-width": 1.6 })],
 };
+const signSentence = (standing) => standingMeaning(standing).replace(/^./, (letter) => letter.toUpperCase());
 const SIGN_WORDS = {
-  front: ["front", "No other is better in all objectives of the study, even allowing for noise"],
-  tied: [
-    "tied",
-    "Not dominated at face value, but another is better beyond noise in one objective and not worse beyond noise in any",
-  ],
-  dominated: ["dominated", "Another is at least as good in every objective and better in one"],
-  unranked: ["not ranked", "Lacks an objective"],
+  front: ["front", signSentence("front")],
+  tied: ["tied", signSentence("tied")],
+  dominated: ["dominated", signSentence("dominated")],
+  unranked: ["not ranked", signSentence("unranked")],
   infeasible: ["over a limit", "Over a limit of the study: on no front"],
   baseline: ["baseline", "A network given by name, measured like the others"],
   published: ["published", "As printed in the papers, not measured here"],

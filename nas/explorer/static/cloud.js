@@ -3,7 +3,7 @@
 
 import { LAYERS, MANY, SIGNS, STUDY_SHAPES, baselinesAmong, cividis, shapeNumber } from "./marks.js";
 import { STATUS_CODE } from "./derived.js";
-import { cssColour } from "./dom.js";
+import { themeColour } from "./theme.js";
 
 const CROWD = 2000; // networks from which the unranked ones are drawn smaller and thinner, so that density can be seen
 const CROWDED = {
@@ -83,7 +83,7 @@ export function drawCloud(app, canvas, frame, scene, ticks) {
 }
 
 function drawGrid(pen, frame, ticks) {
-  pen.strokeStyle = cssColour("grid");
+  pen.strokeStyle = themeColour("grid");
   pen.lineWidth = 1;
   pen.beginPath();
   for (const tick of ticks[0]) {
@@ -130,7 +130,7 @@ function drawStamps(app, pen, frame, scene, ratio) {
 
 /** Spread bars of these networks, as far as they have any. */
 export function drawBars(app, pen, frame, rows, colour) {
-  pen.strokeStyle = cssColour(colour);
+  pen.strokeStyle = themeColour(colour);
   pen.globalAlpha = 0.6;
   pen.lineWidth = 1;
   pen.beginPath();
@@ -182,10 +182,10 @@ function drawRings(app, pen, frame, { placed, rows, published }) {
   placed.rows.forEach((g, i) => {
     if (marked.has(g)) at.set(g, [placed.xs[i], placed.ys[i]]);
   });
-  pen.strokeStyle = cssColour("ink");
+  pen.strokeStyle = themeColour("ink");
   pen.lineWidth = 1.6;
   for (const [x, y] of at.values()) pen.strokeRect(Math.round(x) - 7.5, Math.round(y) - 7.5, 15, 15);
-  pen.strokeStyle = cssColour("link");
+  pen.strokeStyle = themeColour("link");
   for (const g of published) {
     const x = frame.across(store.value(g, frame.axes[0].key)),
       y = frame.up(store.value(g, frame.axes[1].key));
@@ -201,7 +201,7 @@ function drawRings(app, pen, frame, { placed, rows, published }) {
 /** A function that gives the stamp of a status and a shade; each is painted once. */
 function stampPress(ratio, crowded) {
   const made = new Map(),
-    colours = Object.fromEntries(["dominated", "infeasible", "front", "card"].map((name) => [name, cssColour(name)]));
+    colours = Object.fromEntries(["dominated", "infeasible", "front", "card"].map((name) => [name, themeColour(name)]));
   return (status, shade, number) => {
     const key = (status * 10 + number) * 100 + shade;
     if (!made.has(key)) {

@@ -68,7 +68,8 @@ function liveSource() {
   const once = (path) => {
     if (!known.has(path)) {
       known.set(path, getJson(path));
-      known.get(path).catch(() => known.delete(path)); // a server that is away may be back for the next question
+      const keep = (found) => found?.rows || known.delete(path); // a trial that runs is known later
+      known.get(path).then(keep, () => known.delete(path)); // a server that is away may be back for the next question
     }
     return known.get(path);
   };

@@ -196,12 +196,14 @@ export class Derived {
     return this.store.metric(key).goal ?? null;
   }
 
-  /** The knee of each line: the member farthest from the straight line between its ends. */
+  /** The knee of each line: the member farthest on the better side of the straight line between its ends. */
   get knees() {
     return this.once("knees", () => {
-      const { logx, logy } = this.axisLogs();
+      const { logx, logy } = this.axisLogs(),
+        { x: keyX, y: keyY } = this.view.get(),
+        [sx, sy] = [keyX, keyY].map((key) => (this.goal(key) === "maximize" ? -1 : 1));
       return this.lines.flatMap(({ group, points }) => {
-        const scaled = points.map(([x, y]) => [logx ? Math.log(x) : x, logy ? Math.log(y) : y]);
+        const scaled = points.map(([x, y]) => [sx * (logx ? Math.log(x) : x), sy * (logy ? Math.log(y) : y)]);
         const place = kneeOf(scaled);
         return place < 0 ? [] : [{ group, g: points[place][2] }];
       });
@@ -259,19 +261,6 @@ function extentOf(column, rows) {
     if (value > high) high = value;
   }
   return low <= high ? [low, high] : [NaN, NaN];
-}
-
-/** A status in words. */
-export function statusWords(app, g) {
-  const over = app.store.over(g);
-  return {
-    front: "on the front",
-    tied: "tied: within noise of being dominated",
-    dominated: "dominated",
-    unranked: "not ranked: lacks an objective",
-    infeasible: over.length ? `infeasible: not ${over.join(", not ")}` : "infeasible: over a limit",
-    published: "published, not measured here",
-  }[app.store.derived.status(g)];
 }
 
 /** The code of a status, for drawing without words. */

@@ -37,7 +37,7 @@ export function copyButton(text, label = "copy") {
   const button = element("button", { type: "button", className: "x-copy" }, label);
   button.addEventListener("click", async () => {
     const done = await copyText(typeof text === "function" ? text() : text);
-    setText(button, done ? "copied" : "press Ctrl-C");
+    setText(button, done ? "copied" : "not copied");
     setTimeout(() => setText(button, label), 1500);
   });
   return button;
@@ -60,22 +60,9 @@ export async function copyText(text) {
   }
 }
 
-/** The value of a colour of the style sheet: cssColour("front"). */
-export function cssColour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
 /** Text that plotly will not read as markup. */
 export function plainForPlotly(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-}
-
-/** Whether the keys of the page belong to what has the focus: a field in which one types. */
-export function isTyping(target) {
-  return (
-    target instanceof HTMLElement &&
-    target.closest("input:not([type=checkbox]):not([type=range]), select, textarea") !== null
-  );
 }
 
 /** `1 network`, `12 networks`, thousands grouped. */

@@ -1,6 +1,7 @@
 // What stands in the plot's place when there is nothing to draw: why, and what to do.
 
 import { countOf, element } from "./dom.js";
+import { shellQuote } from "./commands.js";
 
 /** Nodes that say why the plot is empty, or null where it is not. */
 export function emptyWords(app, axes) {
@@ -59,7 +60,7 @@ function waitingWords(app, counts) {
   if (counts.running)
     return said("Waiting for the first trial.", `${counts.running} running; it appears here when it is finished.`);
   const { space } = app.store.studies[0].recipe ?? {},
-    command = `nas search ${space ? `--space ${space} ` : ""}--study ${app.store.studies[0].name}`;
+    command = `nas search ${space ? `--space ${space} ` : ""}--study ${shellQuote(app.store.studies[0].name)}`;
   return [
     ...said("Waiting for the first trial.", ""),
     element(

@@ -3,6 +3,7 @@
 import { axisTitle } from "./axes.js";
 import { STATUS_CODE } from "./derived.js";
 import { formatValue, labelWithUnit } from "./format.js";
+import { chipText } from "./filters.js";
 import { LAYERS, MANY, SIGNS, STUDY_SHAPES, baselinesAmong, cividis, colourScale, shapeNumber } from "./marks.js";
 import { lineTraces } from "./plot.js";
 import { countOf, plainForPlotly } from "./dom.js";
@@ -137,13 +138,9 @@ function colourBar(app) {
 function exportTitle(app) {
   const { store } = app,
     names = store.studies.filter((study) => !app.view.get().hidden.includes(study.key)).map((study) => study.label);
-  const filters = Object.entries(app.view.get().filters).map(([key, [low, high]]) => {
-    const metric = store.metric(key),
-      end = (value, sign) => (value === null ? "" : ` ${sign} ${formatValue(metric, value)}`);
-    return metric.label + end(low, "≥") + end(high, "≤");
-  });
-  const count = filters.length
-    ? ` (${store.derived.shown.length.toLocaleString("en-US")} of ${countOf(store.derived.total, "network")}: ${filters.join(", ")})`
+  const filters = chipText(app);
+  const count = filters
+    ? ` (${store.derived.shown.length.toLocaleString("en-US")} of ${countOf(store.derived.total, "network")}: ${filters})`
     : ` (${countOf(store.derived.shown.length, "network")})`;
   return plainForPlotly(names.join(" and ") + count);
 }

@@ -1,7 +1,7 @@
 // Filters: a range for each metric, the studies and the device shown. The count stands outside, always visible.
 
 import { countOf, element, setText } from "./dom.js";
-import { arrow, formatValue, labelWithUnit, parseQuantity, quantityText } from "./format.js";
+import { arrow, formatValue, labelWithUnit, parseQuantity, quantityText, unitOf } from "./format.js";
 import { offeredMetrics } from "./bar.js";
 
 const THUMB_STEPS = 400;
@@ -12,7 +12,7 @@ export function mountFilters(place, app) {
     chips = element("span", { className: "x-chips" });
   const clear = element(
     "button",
-    { type: "button", className: "x-button", onclick: () => app.clearFilters() },
+    { type: "button", className: "x-button", onclick: () => clearAll(app, details) },
     "clear all",
   );
   const rows = element("div", { className: "x-ranges" }),
@@ -21,7 +21,7 @@ export function mountFilters(place, app) {
   const deviceLabel = element("label", { className: "x-select" }, element("span", {}, "device"), device);
   const within = element(
     "button",
-    { type: "button", className: "x-button", onclick: () => app.view.set({ show: { infeasible: false } }) },
+    { type: "button", className: "x-button", onclick: () => withinLimits(app, details) },
     "within limits only",
   );
   const details = element(
@@ -40,6 +40,12 @@ export function mountFilters(place, app) {
     if (data || ["filters", "hidden", "device", "show", "x", "y"].some((key) => keys.has(key))) sync();
   });
   sync();
+}
+
+/** Clears the filters; the button goes, so that the focus moves on first. */
+function clearAll(app, details) {
+  details.querySelector("summary").focus({ preventScroll: true });
+  app.clearFilters();
 }
 
 function syncFilters(app, parts) {
@@ -86,13 +92,19 @@ function offPlot(app) {
   return count ? `; ${count.toLocaleString("en-US")} without ${[...lacking].join(" or ")}: not in the plot` : "";
 }
 
-function chipText(app) {
+function withinLimits(app, details) {
+  details.querySelector("summary").focus({ preventScroll: true });
+  app.view.set({ show: { infeasible: false } });
+}
+
+/** The filters that are set, in words; "" without any. */
+export function chipText(app) {
   const { filters, hidden, device, show } = app.view.get(),
     { store } = app,
     words = [];
   for (const [key, [low, high]] of Object.entries(filters)) {
     const metric = store.metric(key),
-      value = (end) => formatValue(metric, end);
+      value = (end) => formatValue(metric, end) + unitOf(metric);
     if (low !== null && high !== null) words.push(`${metric.label} ${value(low)} to ${value(high)}`);
     else words.push(`${metric.label} ${low !== null ? `≥ ${value(low)}` : `≤ ${value(high)}`}`);
   }
@@ -150,7 +162,7 @@ function syncDevices(app, { device, deviceLabel }) {
 /** A row: label, two fields, a range with two thumbs. {row, sync(ends, [low, high])} */
 function rangeRow(app, metric) {
   const label = labelWithUnit(metric),
-    fault = element("span", { className: "x-fault", role: "alert" });
+    fault = element("span", { className: "x-fault", role: "alert", id: `fault-${metric.key}` });
   const state = { app, metric, ends: [0, 1], chosen: [null, null], fault };
   const fields = ["least", "most"].map((word, side) =>
     element("input", {
@@ -160,6 +172,7 @@ function rangeRow(app, metric) {
       spellcheck: false,
       className: "x-field",
       "aria-label": `${label}, at ${word}`,
+      "aria-describedby": fault.id,
       onchange: () => typed(state, side, fields[side]),
       oninput: () => {
         if (readable(fields[side])) clearFault(state, fields);
@@ -186,7 +199,10 @@ function rangeRow(app, metric) {
       type: "button",
       className: "x-copy",
       "aria-label": `clear ${label}`,
-      onclick: () => setRange(state, [null, null]),
+      onclick: () => {
+        fields[0].focus({ preventScroll: true }); // this button is hidden then
+        setRange(state, [null, null]);
+      },
     },
     "clear",
   );
@@ -217,7 +233,7 @@ function syncRange({ metric, ends, chosen }, { fields, thumbs, clear, track }) {
   });
   thumbs.forEach((thumb, side) => {
     thumb.value = at[side];
-    thumb.setAttribute("aria-valuetext", formatValue(metric, chosen[side] ?? ends[side]));
+    thumb.setAttribute("aria-valuetext", formatValue(metric, chosen[side] ?? ends[side]) + unitOf(metric));
     thumb.style.zIndex = side === 0 && at[0] > THUMB_STEPS / 2 ? 2 : 1; // or two thumbs at the right end could not be parted
   });
   track.style.setProperty("--from", `${(100 * at[0]) / THUMB_STEPS}%`);

@@ -116,24 +116,20 @@ export function standingOf(rows, spreads, m) {
   return standing;
 }
 
-/** The place in `points` [[x, y], …] farthest from the straight line between the first and the last, both axes scaled to
-    [0, 1]; -1 with fewer than three. */
+/** The place in `points` [[x, y], …] of a front farthest on the better side of the straight line between its ends, both
+    axes scaled to [0, 1] and to be small; -1 with fewer than three, or where none lies on that side. */
 export function kneeOf(points) {
   if (points.length < 3) return -1;
-  const xs = points.map((point) => point[0]),
-    ys = points.map((point) => point[1]);
-  const scaled = (values) => {
-    const low = Math.min(...values),
+  const [u, v] = [0, 1].map((axis) => {
+    const values = points.map((point) => point[axis]),
+      low = Math.min(...values),
       span = Math.max(...values) - low || 1;
     return values.map((value) => (value - low) / span);
-  };
-  const u = scaled(xs),
-    v = scaled(ys),
-    last = points.length - 1;
+  });
   let best = -1,
     farthest = 1e-9;
-  for (let i = 1; i < last; i++) {
-    const away = Math.abs((u[last] - u[0]) * (v[i] - v[0]) - (v[last] - v[0]) * (u[i] - u[0]));
+  for (let i = 1; i < points.length - 1; i++) {
+    const away = 1 - u[i] - v[i]; // the ends of a front lie at (0, 1) and (1, 0)
     if (away > farthest) [best, farthest] = [i, away];
   }
   return best;

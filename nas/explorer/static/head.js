@@ -1,6 +1,6 @@
 // Above the plot: what the studies ask and how far they are, in numbers; and whether what one sees is live.
 
-import { arrow, formatValue } from "./format.js";
+import { arrow, formatValue, unitOf } from "./format.js";
 import { element, setText } from "./dom.js";
 
 /** Builds the head; live.js writes into app.status. */
@@ -38,7 +38,7 @@ function syncHead(app, place) {
         name ? element("b", {}, name) : null,
         question ? element("span", { className: "x-question" }, question) : null,
         element("p", {}, facts.join(" · ")),
-        note ? element("p", { className: "x-note", role: "status" }, note) : null,
+        note ? element("p", { className: "x-note" }, note) : null,
       ),
     ),
   );
@@ -73,7 +73,7 @@ function studyLine(app, study, named) {
     goals = study.objectives.map(({ key }) => `${store.metric(key).label} ${arrow(store.metric(key))}`);
   const limits = (study.limits ?? []).map((limit) => {
     const metric = store.metric(limit.key);
-    return `${metric.label} ${limit.relation === "<=" ? "≤" : "≥"} ${formatValue(metric, limit.bound)}`;
+    return `${metric.label} ${limit.relation === "<=" ? "≤" : "≥"} ${formatValue(metric, limit.bound)}${unitOf(metric)}`;
   });
   const facts = [
     total && done <= total ? `${grouping(done)} of ${grouping(total)} networks done` : "",

@@ -8,7 +8,7 @@ import { nearestTo, point } from "./tip.js";
 export function mountHover(place, app) {
   const tip = element("div", { className: "x-tip", hidden: true, "aria-hidden": "true" });
   place.append(tip);
-  const state = { place, app, tip, shown: null, down: null, last: null };
+  const state = { place, app, tip, shown: null, ref: "", brief: false, down: null, last: null };
   place.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "touch") pointAt(state, event);
   });
@@ -34,9 +34,17 @@ export function mountHover(place, app) {
   place.addEventListener("keydown", (event) => frontKeys(state, event));
   place.addEventListener("blur", () => point(state, null));
   app.on(({ data }) => {
-    if (data && state.shown !== null) point(state, null);
+    if (data && state.shown !== null) pointAgain(state);
   });
   return state;
+}
+
+/** Keeps to the network that is pointed at when rows come: its number, place and standing may be others now. */
+function pointAgain(state) {
+  const { app } = state,
+    g = app.find(state.ref),
+    shown = g !== null && (g < 0 || app.store.derived.shown.includes(g));
+  point(state, shown ? g : null, state.brief);
 }
 
 function pressOf(event) {

@@ -4,6 +4,7 @@ import { point, spokenName } from "./tip.js";
 
 /** Answers a key pressed while the plot has the focus. */
 export function frontKeys(state, event) {
+  if (event.target !== state.place) return; // a button in the plot keeps its own keys
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const act = ACTIONS[event.key] ?? ACTIONS[event.key.toLowerCase()];
   if (!act || act(state) === false) return;

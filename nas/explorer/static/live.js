@@ -3,11 +3,11 @@
 
 import { element, setText } from "./dom.js";
 import { getJson } from "./data.js";
+import { createIntake, drainIntake, receivePatch } from "./intake.js";
 
 const POLL = 2000,
   RETRY = 1000,
   AGAIN = 20000; // ms
-const RUNNING = 3;
 
 /** Keeps the page in step with the server. */
 export function mountLive(app) {
@@ -18,7 +18,6 @@ export function mountLive(app) {
     {
       type: "button",
       className: "x-button",
-      "aria-pressed": "false",
       onclick: () => app.view.set({ paused: !app.view.get().paused }),
     },
     "pause",
@@ -29,7 +28,6 @@ export function mountLive(app) {
     word,
     dot,
     pause,
-    queue: [],
     failures: 0,
     connected: true,
     polling: false,
@@ -37,12 +35,22 @@ export function mountLive(app) {
     events: null,
     timer: 0,
   };
+  feed.intake = createIntake(app, {
+    told: () => showStatus(feed),
+    took: () => {
+      Object.assign(feed, { connected: true, changed: Date.now() });
+      showStatus(feed);
+    },
+    failed: () => {
+      feed.connected = false;
+      showStatus(feed);
+    },
+  });
   app.on(({ keys }) => {
     if (!keys.has("paused")) return;
     const { paused } = app.view.get();
-    pause.setAttribute("aria-pressed", String(paused));
     setText(pause, paused ? "resume" : "pause");
-    if (!paused) takeQueue(feed);
+    if (!paused) drainIntake(feed.intake);
     showStatus(feed);
   });
   connect(feed);
@@ -51,19 +59,17 @@ export function mountLive(app) {
   return feed;
 }
 
-function latest(feed) {
-  return feed.queue.at(-1)?.version ?? feed.app.store.version;
-}
+const shownVersion = (feed) => encodeURIComponent(feed.app.store.version);
 
 function connect(feed) {
   clearTimeout(feed.timer);
   feed.events?.close();
-  const events = new EventSource(`api/events?since=${encodeURIComponent(latest(feed))}`);
+  const events = new EventSource(`api/events?since=${shownVersion(feed)}`);
   feed.events = events;
   events.onopen = () => reached(feed, false);
   events.addEventListener("patch", (message) => {
     reached(feed, false);
-    receive(feed, JSON.parse(message.data));
+    receivePatch(feed.intake, JSON.parse(message.data));
   });
   events.onerror = () => {
     events.close();
@@ -83,9 +89,9 @@ function reached(feed, polling) {
 
 async function poll(feed, since) {
   try {
-    const patch = await getJson(`api/changes?since=${encodeURIComponent(latest(feed))}`);
+    const patch = await getJson(`api/changes?since=${shownVersion(feed)}`);
     reached(feed, true);
-    await receive(feed, patch);
+    receivePatch(feed.intake, patch);
   } catch {
     feed.connected = false;
     showStatus(feed);
@@ -97,48 +103,12 @@ async function poll(feed, since) {
   );
 }
 
-async function receive(feed, patch) {
-  if (feed.app.view.get().paused) {
-    feed.queue.push(patch);
-    showStatus(feed);
-    return;
-  }
-  await take(feed, patch);
-}
-
-async function takeQueue(feed) {
-  const waiting = feed.queue.splice(0);
-  for (const patch of waiting) await take(feed, patch);
-}
-
-async function take(feed, patch) {
-  const { app } = feed;
-  if (patch.reload) {
-    try {
-      app.store.load(await getJson("api/studies"));
-    } catch {
-      feed.failures++;
-      return; // the next poll or reconnection says reload again: the version is still the old one
-    }
-    app.source.forget();
-  } else {
-    if (!patch.studies?.length) {
-      app.store.version = patch.version ?? app.store.version;
-      return;
-    }
-    app.store.apply(patch);
-  }
-  feed.changed = Date.now();
-  app.changed();
-  showStatus(feed);
-}
-
 /** "live · changed 2 s ago", "paused · 3 new", "connection lost, retrying". */
 function showStatus(feed) {
-  const { app, queue } = feed,
+  const { app } = feed,
     { paused } = app.view.get(),
     age = ageText(Date.now() - feed.changed);
-  const fresh = queue.flatMap((patch) => patch.studies ?? []).reduce((sum, part) => sum + finished(part), 0);
+  const fresh = feed.intake.fresh.size;
   const away = app.store.studies.length > 0 && app.store.studies.every((study) => study.state === "unreachable");
   const state = !feed.connected ? "lost" : paused ? "paused" : away ? "away" : "live";
   const words = {
@@ -153,8 +123,6 @@ function showStatus(feed) {
     app.announce(state === "lost" ? "Connection lost." : "Connected again.");
   feed.dot.dataset.state = state;
 }
-
-const finished = (part) => (part.rows?.state ?? []).filter((state) => state !== RUNNING).length;
 
 /** When the last trial that is known ended, by this machine's clock. */
 function lastEnd({ store }) {

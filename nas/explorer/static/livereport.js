@@ -16,7 +16,7 @@ export function mountLiveReport(place, app) {
     "refresh the report",
   );
   const body = element("div", { className: "x-report-body" });
-  const state = { app, select, note, refresh, body, of: "", busy: false, near: false };
+  const state = { app, select, note, refresh, body, of: "", ended: 0, turn: 0, busy: false, near: false };
   place.replaceChildren(element("div", { className: "x-report-bar" }, label, note, refresh), body);
   app.on(({ data }) => {
     if (data) syncReport(state, label);
@@ -46,32 +46,49 @@ function syncReport(state, label) {
     select.replaceChildren(...studies.map((study) => element("option", { value: study.key }, study.label)));
     if (studies.some((study) => study.key === chosen)) select.value = chosen;
   }
-  if (state.near && !state.of && !state.busy && studies.length && app.store.derived.total) fetchReport(state);
-  const newer = Boolean(state.of) && state.of !== app.store.version;
-  state.refresh.hidden = !newer;
-  setText(state.note, newer ? "There are newer trials than in the text below." : (state.note.dataset.fault ?? ""));
+  const { fault } = state.note.dataset;
+  if (state.near && !state.of && !state.busy && !fault && studies.length && app.store.derived.total) fetchReport(state);
+  else if (!state.busy) showReportAge(state);
+}
+
+/** Offers a newer report where trials of its study ended since, and another try where there is none. */
+function showReportAge({ app, of, ended, refresh, note }) {
+  const newer = Boolean(of) && ended !== endedTrials(app.store, of),
+    { fault } = note.dataset;
+  refresh.hidden = !newer && !fault;
+  setText(refresh, fault ? "try again" : "refresh the report");
+  setText(note, fault ?? (newer ? "There are newer trials than in the text below." : ""));
+}
+
+function endedTrials(store, key) {
+  const study = store.studies.find((one) => one.key === key);
+  return study ? study.globals.filter((g) => store.state(g) !== "running").length : 0;
 }
 
 async function fetchReport(state) {
-  const { app, select, body, note } = state;
+  const { app, select, body, note } = state,
+    key = select.value,
+    ended = endedTrials(app.store, key),
+    turn = ++state.turn; // another study may be chosen before this answer is here
   state.busy = true;
   setText(note, "Writing the report …");
   try {
-    const report = await getJson(`api/report?study=${encodeURIComponent(select.value)}`);
-    state.of = report.of ?? app.store.version;
+    const report = await getJson(`api/report?study=${encodeURIComponent(key)}`);
+    if (turn !== state.turn) return;
+    Object.assign(state, { of: key, ended });
     delete note.dataset.fault;
+    for (const figure of body.querySelectorAll(".js-plotly-plot")) Plotly.purge(figure); // or they go on listening
     // written by nas.report, which escapes what a study says
     body.replaceChildren(...report.sections.map(reportSection));
     fillNavigation(report.sections);
     await plotlyReady();
-    drawFigures(report.figures ?? {});
-    setText(note, "");
+    if (turn === state.turn) drawFigures(report.figures ?? {});
   } catch (error) {
-    note.dataset.fault = `No report: ${error.message}`;
-    setText(note, note.dataset.fault);
+    if (turn === state.turn) note.dataset.fault = `No report: ${error.message}`;
   }
+  if (turn !== state.turn) return;
   state.busy = false;
-  state.refresh.hidden = state.of === app.store.version;
+  showReportAge(state);
 }
 
 async function plotlyReady() {

@@ -9,7 +9,7 @@ const LETTER = 6.6,
 
 /** Draws the overlay anew: some tens of nodes. */
 export function drawOverlay(plot) {
-  const { app, frame, overlay } = plot,
+  const { frame, overlay } = plot,
     taken = [],
     layer = svgElement("g");
   overlay.setAttribute("width", frame.size.width);
@@ -27,7 +27,6 @@ export function drawOverlay(plot) {
     for (const mark of marks) layer.append(ring(mark, frame));
   }
   overlay.replaceChildren(layer);
-  app.plotted?.();
 }
 
 function memberBoxes({ app, scene }) {

@@ -1,13 +1,15 @@
 // The view as text behind the page's address, short and readable: x=flops&y=top1_pct&f.top1_pct=78..&sel=study:12
 
+import { studyRef } from "./store.js";
+
 const FLAGS = { infeasible: true, published: false, spread: true, knee: true, names: true };
 const NAMES = { c: "colour", dev: "device", sel: "selected", a: "a", b: "b" };
 const NEED = /^(.+?)(<=|>=)([^<>=]+)$/;
 
-const encoded = (text) => encodeURIComponent(text).replace(/%(3A|2C|2F|3D|40|2B|3B|2A|5E)/g, decodeURIComponent);
+const encoded = (text) => encodeURIComponent(text.toWellFormed?.() ?? text).replace(/%(3A|2C|2F|3D|40|2B|3B|2A|5E)/g, decodeURIComponent);
 
 /** The fragment of a view, without "#"; "" where nothing was chosen. */
-export function writeHash(view) {
+export function writeHash(view, store = null) {
   const parts = [];
   const add = (key, value) => parts.push(`${encoded(key)}=${encoded(value)}`);
   for (const key of ["x", "y"]) if (view[key]) add(key, view[key]);
@@ -15,7 +17,7 @@ export function writeHash(view) {
   for (const key of ["logx", "logy"]) if (view[key] !== null) add(key, view[key] ? "log" : "linear");
   if (view.zoom) add("zoom", view.zoom.map((end) => Number(end.toPrecision(5))).join(","));
   for (const [key, [low, high]] of Object.entries(view.filters)) add(`f.${key}`, `${low ?? ""}..${high ?? ""}`);
-  if (view.hidden.length) add("hide", view.hidden.join(","));
+  if (view.hidden.length) add("hide", view.hidden.map(hiddenName(store)).join(","));
   const flags = Object.keys(FLAGS).filter((key) => view.show[key] !== FLAGS[key]);
   if (flags.length) add("show", flags.map((key) => (view.show[key] ? key : `no-${key}`)).join(","));
   if (view.sort?.key) add("sort", (view.sort.desc ? "-" : "") + view.sort.key);
@@ -24,8 +26,18 @@ export function writeHash(view) {
   return parts.join("&");
 }
 
+// a name tells more than a key, and holds when the server is started anew; a comma parts two
+const hiddenName = (store) => (key) => {
+  const study = store?.studies.find((one) => one.key === key);
+  return study ? encodedName(studyRef(store, study)) : key;
+};
+const encodedName = (name) => name.replaceAll("%", "%25").replaceAll(",", "%2C");
+
+// ";" parts the words of a goal
+const encodedPart = (text) => text.replaceAll("%", "%25").replaceAll(";", "%3B");
+
 function goalText({ key, needs = [], device = "" }) {
-  return [key, ...needs.map((need) => need.join("")), ...(device ? [`@${device}`] : [])].join(";");
+  return [key, ...needs.map((need) => need.join("")), ...(device ? [`@${encodedPart(device)}`] : [])].join(";");
 }
 
 /** {view, ignored}: the parts of a view that a fragment names, and the parts that mean nothing here. */
@@ -52,7 +64,9 @@ function readPart(key, value, view, store) {
   else if (key === "zoom") view.zoom = readZoom(value);
   else if (key.startsWith("f.")) view.filters = { ...view.filters, [metric(key.slice(2))]: readRange(value) };
   else if (key === "hide")
-    view.hidden = value.split(",").filter((name) => store.studies.some((study) => study.key === name));
+    view.hidden = store.studies
+      .filter((study) => value.split(",").some((name) => [study.key, hiddenName(store)(study.key)].includes(name)))
+      .map((study) => study.key);
   else if (key === "show") view.show = readFlags(value);
   else if (key === "sort") view.sort = { key: value.replace(/^-/, ""), desc: value.startsWith("-") };
   else if (key === "axes") view.axes = value.split(",").filter(Boolean).slice(0, 8);
@@ -96,7 +110,7 @@ function readGoal(text, metric) {
   const [key, ...rest] = text.split(";"),
     goal = { key: metric(key), needs: [], device: "" };
   for (const part of rest) {
-    if (part.startsWith("@")) goal.device = part.slice(1);
+    if (part.startsWith("@")) goal.device = decodeURIComponent(part.slice(1));
     else {
       const [, name, relation, bound] = NEED.exec(part);
       goal.needs.push([metric(name), relation, check(readEnd(bound), bound !== "")]);

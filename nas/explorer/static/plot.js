@@ -3,7 +3,8 @@
 
 import { PlotFrame, drawCloud, placedRows } from "./cloud.js";
 import { axisOf, axisRange, axisTicks, axisTitle } from "./axes.js";
-import { cssColour, element, svgElement } from "./dom.js";
+import { element, svgElement } from "./dom.js";
+import { onPhone, themeColour } from "./theme.js";
 import { plottedRows, publishedShown } from "./marks.js";
 import { emptyWords } from "./empty.js";
 import { drawOverlay } from "./overlay.js";
@@ -121,19 +122,14 @@ function paintAxes(plot) {
   if (painted === plot.painted) return;
   const first = !plot.graph.classList.contains("js-plotly-plot");
   plot.painted = painted;
-  Plotly.react(plot.graph, data, layout, { ...CONFIG, displayModeBar: isCoarse() ? false : "hover" });
+  Plotly.react(plot.graph, data, layout, { ...CONFIG, displayModeBar: onPhone() ? false : "hover" });
   if (first) listen(plot);
-}
-
-/** Whether fingers do the pointing: then a drag scrolls the page instead of zooming. */
-export function isCoarse() {
-  return matchMedia("(pointer: coarse)").matches || matchMedia("(max-width: 600px)").matches;
 }
 
 /** The fronts as step lines, one dash a group. */
 export function lineTraces(app) {
   const { derived } = app.store,
-    colour = cssColour("front");
+    colour = themeColour("front");
   const traces = derived.lines
     .filter((line) => line.points.length)
     .map((line, place) => ({
@@ -153,9 +149,9 @@ export function lineTraces(app) {
 }
 
 function plotLayout({ frame, axes, ticks, words }) {
-  const ink = cssColour("ink"),
-    muted = cssColour("muted"),
-    grid = cssColour("grid");
+  const ink = themeColour("ink"),
+    muted = themeColour("muted"),
+    grid = themeColour("grid");
   const settings = (i) => ({
     type: axes[i].log ? "log" : "linear",
     range: frame.ranges[i],
@@ -180,7 +176,7 @@ function plotLayout({ frame, axes, ticks, words }) {
     margin: { ...frame.margin, pad: 0 },
     showlegend: false,
     hovermode: false,
-    dragmode: isCoarse() ? false : "zoom",
+    dragmode: onPhone() ? false : "zoom",
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, color: ink, size: 13 },

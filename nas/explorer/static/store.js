@@ -245,9 +245,8 @@ export class Store {
     if (g === null || g === undefined) return "";
     if (g < 0) return `published:${this.name(g)}`;
     const trial = this.trial(g),
-      { name, key } = this.study(g),
+      study = studyRef(this, this.study(g)),
       baseline = this.baseline(g);
-    const study = this.studies.filter((one) => one.name === name).length > 1 ? `${name}@${key}` : name;
     return trial !== null ? `${study}:${trial}` : `${study}:=${baseline || this.notation(g)}`;
   }
 
@@ -264,4 +263,9 @@ export class Store {
     }
     return this.refs.get(ref) ?? null;
   }
+}
+
+/** How a permalink calls a study: the first of its name by the name alone, so that links hold when another one appears. */
+export function studyRef(store, { name, key }) {
+  return store.studies.find((one) => one.name === name).key === key ? name : `${name}@${key}`;
 }

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { formatReading, unitOf } from "./format.js";
-import { statusWords } from "./derived.js";
+import { standingMeaning, standingOfNetwork } from "./standing.js";
 
 const NEAR = 14; // px
 
@@ -30,7 +30,7 @@ export function nearestTo({ place, app }, clientX, clientY) {
 /** Shows what a network is, beside its mark; null hides it. brief: for a finger, which covers what it points at. */
 export function point(state, g, brief = false) {
   const { app, tip } = state;
-  state.shown = g;
+  Object.assign(state, { shown: g, ref: app.ref(g), brief });
   app.hover(g);
   state.place.style.cursor = g === null ? "" : "pointer";
   tip.hidden = g === null;
@@ -73,11 +73,21 @@ function tipLines(app, g) {
   ];
 }
 
+/** A status in words, with the limits that are broken. */
+function statusWords(app, g) {
+  const over = app.store.over(g),
+    standing = standingOfNetwork(app, g);
+  if (standing === "infeasible" && over.length) return `infeasible: not ${over.join(", not ")}`;
+  return { front: "on the front", tied: standingMeaning("tied"), dominated: "dominated" }[standing] ?? standingMeaning(standing);
+}
+
 /** The metrics a network has, with their readings as text; objectives first. */
 export function metricsOf(app, g) {
-  const { store } = app;
+  const { store } = app,
+    own = new Map((store.study(g)?.metrics ?? []).map((metric) => [metric.key, metric])); // its study's badge and noise
   return store.metrics
     .filter((metric) => metric.key !== "trial")
+    .map((metric) => own.get(metric.key) ?? metric)
     .flatMap((metric) => {
       const value = store.value(g, metric.key);
       return value === null

@@ -63,6 +63,7 @@ export class View {
     for (const key of axis) if (!(`log${key}` in changes)) next[`log${key}`] = null;
     const scale = ["logx", "logy"].some((key) => key in changes && changes[key] !== before[key]);
     if ((axis.length || scale) && !("zoom" in changes)) next.zoom = null;
+    if (changes.zoom) Object.assign(next, { x: next.x || before.x, y: next.y || before.y }); // a zoom is one of these axes
     const keys = Object.keys(next).filter((key) => JSON.stringify(next[key]) !== JSON.stringify(this.state[key]));
     if (!keys.length) return;
     this.state = next;
@@ -77,7 +78,7 @@ export class View {
 
   /** The view as a fragment, to be put behind the page's address. */
   hash() {
-    return writeHash(this.state);
+    return writeHash(this.state, this.store);
   }
 
   remember() {
@@ -99,7 +100,11 @@ export class View {
   /** Takes the view from the address; what could not be read, in words, or "". An anchor of the page is none. */
   restore() {
     const text = location.hash.slice(1);
-    if (text && !text.includes("=")) return "";
+    if (text && !text.includes("=")) {
+      this.written = text;
+      if (this.hash()) this.remember(); // a section was gone to: the link goes on saying the view
+      return "";
+    }
     if (text === this.written) return "";
     const { view, ignored } = readHash(text, this.store),
       next = { ...emptyView(), ...view, paused: this.state.paused };
