@@ -12,7 +12,7 @@ export function mountFilters(place, app) {
     chips = element("span", { className: "x-chips" });
   const clear = element(
     "button",
-    { type: "button", className: "x-button", onclick: () => clearAll(app, details) },
+    { type: "button", className: "x-button", onclick: () => leaving(details, () => app.clearFilters()) },
     "clear all",
   );
   const rows = element("div", { className: "x-ranges" }),
@@ -21,7 +21,7 @@ export function mountFilters(place, app) {
   const deviceLabel = element("label", { className: "x-select" }, element("span", {}, "device"), device);
   const within = element(
     "button",
-    { type: "button", className: "x-button", onclick: () => withinLimits(app, details) },
+    { type: "button", className: "x-button", onclick: () => leaving(details, () => app.view.set({ show: { infeasible: false } })) },
     "within limits only",
   );
   const details = element(
@@ -42,10 +42,10 @@ export function mountFilters(place, app) {
   sync();
 }
 
-/** Clears the filters; the button goes, so that the focus moves on first. */
-function clearAll(app, details) {
+/** Does what a button says that goes out of use with it: the focus moves on first. */
+function leaving(details, act) {
   details.querySelector("summary").focus({ preventScroll: true });
-  app.clearFilters();
+  act();
 }
 
 function syncFilters(app, parts) {
@@ -90,11 +90,6 @@ function offPlot(app) {
     for (const key of without) lacking.add(store.metric(key).label);
   }
   return count ? `; ${count.toLocaleString("en-US")} without ${[...lacking].join(" or ")}: not in the plot` : "";
-}
-
-function withinLimits(app, details) {
-  details.querySelector("summary").focus({ preventScroll: true });
-  app.view.set({ show: { infeasible: false } });
 }
 
 /** The filters that are set, in words; "" without any. */
