@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from nas.cli.options import DEFAULT_STORAGE
 from nas.record import Record, write_records
-from nas.study.feed import Changes, Source, open_sources, read_all
+from nas.study.feed import Changes, Source, open_sources, read_all, storage_option
 from nas.study.storage import StudyError, records
 from tests import report_records
 from tests.conftest import make_recipe
@@ -190,6 +192,90 @@ def test_a_trial_that_does_not_read_is_said_and_the_others_shown(tmp_path: Path)
     assert "#1" in changes[-1].note
 
 
+def test_what_does_not_read_is_said_of_a_whole_study_too(tmp_path: Path) -> None:
+    open_search(tmp_path, make_recipe(trials=3)).run()
+    with sqlite3.connect(tmp_path / "nas.db") as connection:
+        connection.execute("UPDATE trial_user_attributes SET value_json = '[1]' WHERE key = 'record' AND trial_id = 2")
+        connection.execute('UPDATE trial_params SET distribution_json = \'{"name": "Odd"}\' WHERE trial_id = 3')
+    (source,) = open_sources(["test"], url(tmp_path))
+    (snapshot,) = read_all([source])
+    assert [record.trial for record in snapshot.records] == [0, 2]
+    assert "1 not shown, for they do not read: #1" in snapshot.note
+    assert "settings that do not read" in snapshot.note
+    assert source.settings(poll(source)[0].identity)[0, ""] == snapshot.records[0].settings
+    with sqlite3.connect(tmp_path / "nas.db") as connection:
+        connection.execute("UPDATE trial_user_attributes SET value_json = '[1]' WHERE key = 'record'")
+    with pytest.raises(StudyError, match="study 'test': 3 not shown"):
+        read_all(open_sources(["test"], url(tmp_path)))
+
+
+@pytest.mark.parametrize(("stored", "says"), [('{"schema": 1}', "KeyError"), ("[]", "does not read"), (None, "space")])
+def test_a_study_that_does_not_read_is_refused_in_one_line(tmp_path: Path, stored: str | None, says: str) -> None:
+    open_search(tmp_path, make_recipe(trials=1)).run()
+    with sqlite3.connect(tmp_path / "nas.db") as connection:
+        ((facts,),) = connection.execute("SELECT value_json FROM study_user_attributes WHERE key = 'nas'")
+        changed = json.loads(facts)
+        del changed["recipe"]["space"]
+        written = (stored or json.dumps(changed),)
+        connection.execute("UPDATE study_user_attributes SET value_json = ? WHERE key = 'nas'", written)
+    with pytest.raises(StudyError, match=says):
+        open_sources(["test"], url(tmp_path))
+
+
+@pytest.mark.parametrize("zone", ["UTC-2", "UTC+7"])
+def test_a_running_trial_began_when_it_began_in_every_time_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    try:
+        with monkeypatch.context() as patched:
+            patched.setenv("TZ", zone)
+            time.tzset()
+            search = open_search(tmp_path, make_recipe(trials=1, baselines=[]))
+            search.study.ask()
+            (told,) = found(poll(open_sources(["test"], url(tmp_path))[0]))
+            (stored,) = records(search.study)
+            for began in (told.started, stored.started):
+                assert abs(datetime.fromisoformat(began).timestamp() - time.time()) < 60
+    finally:
+        time.tzset()
+
+
+def test_a_name_is_a_study_and_a_path_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    open_search(tmp_path, make_recipe(trials=1)).run()
+    records_folder(tmp_path / "test"), records_folder(tmp_path / "other")
+    assert read_all(open_sources(["test"], url(tmp_path)))[0].head.option is not None
+    for path in ("./test", "test/", str(tmp_path / "test")):
+        assert read_all(open_sources([path], url(tmp_path)))[0].head.option is None
+    with pytest.raises(StudyError, match="unknown study 'other'") as refused:
+        open_sources(["other"], url(tmp_path))
+    assert "./other" in refused.value.hint
+
+
+def test_a_storage_in_a_folder_with_a_mark_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a#b"
+    folder.mkdir()
+    open_search(folder, make_recipe(trials=1)).run()
+    for reference in (url(folder), f"{url(folder)}#test"):
+        assert len(read_all(open_sources([reference], ""))[0].records) == 1
+
+
+def test_a_storage_that_breaks_at_the_start_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_search(tmp_path, make_recipe(trials=1)).run()
+
+    def locked(_: object) -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr("nas.study.feed_sql.studies", locked)
+    with pytest.raises(StudyError, match="database is locked") as refused:
+        open_sources(["test"], url(tmp_path))
+    assert "ask again" in refused.value.hint
+
+
+def test_the_usual_storage_is_the_commands(tmp_path: Path) -> None:
+    assert storage_option(DEFAULT_STORAGE) == ""
+
+
 def test_it_reads_beside_a_write_lock_and_leaves_nothing_open(tmp_path: Path) -> None:
     open_search(tmp_path, make_recipe(trials=2)).run()
     (source,) = open_sources(["test"], url(tmp_path))
@@ -330,3 +416,65 @@ def test_an_empty_file_is_a_study_without_trials(tmp_path: Path) -> None:
     (changes,) = poll(source)
     assert changes.head is not None
     assert (changes.head.name, changes.records) == ("empty", ())
+
+
+def test_a_file_that_was_empty_becomes_its_first_study(tmp_path: Path) -> None:
+    path = tmp_path / "filling.jsonl"
+    path.touch()
+    (source,) = open_sources([str(path)], "")
+    (empty,) = poll(source)
+    write_records(path, report_records.records(3))
+    (changes,) = poll(source)
+    assert changes.identity == empty.identity
+    assert changes.head is not None
+    assert (changes.head.name, len(changes.records)) == ("example", 3)
+    assert len(source.snapshot(changes.identity).records) == 3
+
+
+def test_a_study_that_a_file_written_anew_leaves_out_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "both.jsonl"
+    both = [*report_records.records(3), *report_records.records(2, study="other")]
+    write_records(path, both)
+    (source,) = open_sources([str(path)], "")
+    names = [one.head.name for one in poll(source) if one.head]
+    write_records(path, both[:3])
+    told = {one.identity.partition("#")[2]: (one.state, one.fresh) for one in poll(source)}
+    assert names == ["example", "other"]
+    assert told == {"example": ("ok", True), "other": ("gone", False)}
+    write_records(path, both)
+    told = {one.identity.partition("#")[2]: (one.state, one.fresh) for one in poll(source)}
+    assert told == {"example": ("ok", True), "other": ("ok", True)}
+
+
+def test_a_record_told_twice_counts_once_and_networks_without_trial_apart(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    first, *others = report_records.records(4)
+    foreign = [replace(one, trial=None, id="") for one in others]
+    write_records(path, [first, first, *foreign])
+    with path.open("a") as file:
+        file.write("{broken\n")
+    (snapshot,) = read_all(open_sources([str(path)], ""))
+    assert list(snapshot.records) == [first, *foreign]
+    assert "line 6" in snapshot.note
+    path.write_text("{broken\n")
+    with pytest.raises(StudyError, match="line 1"):
+        read_all(open_sources([str(path)], ""))
+
+
+def test_a_file_that_cannot_be_read_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = records_folder(tmp_path / "out")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(StudyError, match="cannot be read: Permission denied"):
+        open_sources([str(path)], "")
+
+
+def test_a_report_two_folders_above_is_not_the_files(tmp_path: Path) -> None:
+    records_folder(tmp_path / "out")
+    other = tmp_path / "out" / "more"
+    other.mkdir()
+    write_records(other / "mine.jsonl", report_records.records(2))
+    assert read_all(open_sources([str(other / "mine.jsonl")], ""))[0].head.recipe is None

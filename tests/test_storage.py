@@ -10,7 +10,7 @@ import pytest
 import nas
 from nas.recipe import Recipe
 from nas.record import read_records, write_records
-from nas.study.storage import StudyError, open_storage, open_study, records
+from nas.study.storage import StudyError, masked, open_storage, open_study, records
 from tests.test_engine import open_search, url
 
 
@@ -87,3 +87,17 @@ def test_what_is_stored_says_how_it_began(tmp_path: Path, recipe: Recipe) -> Non
     assert stored["recipe"]["space"] == "efficientnet"
     assert stored["space"]["stages"]
     json.dumps(stored, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [
+        ("postgresql://me:pw@box/nas", "postgresql://me:***@box/nas"),
+        ("postgresql:///nas?host=box&user=me&password=pw", "postgresql:///nas?host=box&password=***&user=me"),
+        ("mysql+pymysql://box/nas?passwd=pw&charset=utf8", "mysql+pymysql://box/nas?charset=utf8&passwd=***"),
+        ("postgresql:/me:pw@box", "postgresql:/me:***@box"),
+        ("sqlite:///nas.db", "sqlite:///nas.db"),
+    ],
+)
+def test_passwords_are_not_shown(whole: str, shown: str) -> None:
+    assert masked(whole) == shown

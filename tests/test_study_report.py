@@ -10,7 +10,9 @@ from nas.cli.study_report import read_beside
 from nas.dashboard.study import study_of
 from nas.record import write_records
 from nas.report import write_report
+from nas.report.analysis import analyse
 from nas.report.assumed import assumed_recipe
+from nas.report.page import explorer
 from nas.report.published import published
 from nas.space_file import load_architecture
 from nas.study.feed import open_sources, read_all
@@ -64,6 +66,21 @@ def test_a_report_is_not_written_over_the_folder_its_records_are_from(run_nas: R
     done = run_nas("report", "runs/example/data/records.jsonl", "--json")
     assert json.loads(done.stdout)["report"] == "runs/example-records/report.html"
     assert (tmp_path / "runs" / "example" / "report.html").read_bytes() == before
+
+
+def test_a_line_that_does_not_read_is_said_and_on_the_page(run_nas: Run, tmp_path: Path) -> None:
+    write_records(tmp_path / "mine.jsonl", records(8))
+    with (tmp_path / "mine.jsonl").open("a") as file:
+        file.write("{broken\n")
+    done = run_nas("report", "mine.jsonl", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "line 9" in done.stderr
+    (read,) = read_beside([str(tmp_path / "mine.jsonl")], "")
+    assert "line 9" in explorer(read, analyse(read.records, read.recipe))["studies"][0]["note"]
+    (tmp_path / "mine.jsonl").write_text("{broken\n")
+    done = run_nas("report", "mine.jsonl")
+    assert done.returncode == 2
+    assert "line 1" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas.cli import console
+
 if TYPE_CHECKING:
     from nas.report import StudyReport
+    from nas.study.feed import Snapshot, Source
 
 
 def write_records_report(reference: str, out: Path | None, beside: Sequence[StudyReport] = ()) -> Path:
     """Write the report of the studies in a records file; return its page. The first is reported, others stand beside.
 
-    Without `out` it goes to runs/NAME, never over the folder that the records are from. Raises: NasError.
+    Without `out` it goes to runs/NAME-records: runs/NAME is the search's own, and never over the folder that the
+    records are from. Raises: NasError.
     """
     first, *others = read_beside([reference], "")
     if out is None:
-        out = Path("runs") / first.recipe.name
-        if out.resolve() in Path(reference).resolve().parents or out.resolve() == Path(reference).resolve():
+        out = Path("runs") / f"{first.recipe.name}-records"
+        source = Path(reference).resolve()
+        while out.resolve() in (source, *source.parents):
             out = out.with_name(f"{out.name}-records")
     return _write(first, out, (*others, *beside))
 
@@ -27,9 +32,9 @@ def write_records_report(reference: str, out: Path | None, beside: Sequence[Stud
 def write_study_report(name: str, out: Path, storage: str, beside: Sequence[StudyReport] = ()) -> Path:
     """Write the report of the study of that name in `storage` into `out` and return its page. Raises: NasError."""
     from nas.dashboard.study import whole_study
-    from nas.study.feed import open_sources, read_all
+    from nas.study.feed import open_storage_source
 
-    (snapshot,) = read_all(open_sources([f"{storage}#{name}"], storage))
+    (snapshot,) = _read([open_storage_source(storage, [name])])
     return _write(whole_study(snapshot), out, beside)
 
 
@@ -38,9 +43,20 @@ def read_beside(references: Sequence[str], storage: str) -> list[StudyReport]:
     if not references:
         return []
     from nas.dashboard.study import study_of
-    from nas.study.feed import open_sources, read_all
+    from nas.study.feed import open_sources
 
-    return [study_of(snapshot) for snapshot in read_all(open_sources(references, storage))]
+    return [study_of(snapshot) for snapshot in _read(open_sources(references, storage))]
+
+
+def _read(sources: Sequence[Source]) -> list[Snapshot]:
+    """Every study of the sources; what of them does not read is said."""
+    from nas.study.feed import read_all
+
+    found = read_all(sources)
+    for snapshot in found:
+        if snapshot.note:
+            console.say(f"warning: {snapshot.head.name} ({snapshot.head.source}): {snapshot.note}")
+    return found
 
 
 def _write(study: StudyReport, out: Path, beside: Sequence[StudyReport]) -> Path:

@@ -24,7 +24,13 @@ def study_of(snapshot: Snapshot) -> StudyReport:
     if head.option is not None:  # a storage knows it under its own name, which may be a copy's
         recipe = recipe.model_copy(update={"name": head.name})
     return StudyReport(
-        ordered, recipe, _provenance(head.facts), source=head.source, option=head.option, assumed=head.recipe is None
+        ordered,
+        recipe,
+        _provenance(head.facts),
+        source=head.source,
+        option=head.option,
+        assumed=head.recipe is None,
+        note=snapshot.note,
     )
 
 

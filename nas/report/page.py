@@ -41,7 +41,7 @@ def explorer(study: StudyReport, analysis: Analysis) -> dict[str, Any]:
     made = []
     for key, (one, records) in enumerate(shown):
         about = head(one.recipe, str(key), one.source, one.option)
-        about = dataclasses.replace(about, recipe={}) if one.assumed else about
+        about = dataclasses.replace(about, recipe={} if one.assumed else about.recipe, note=one.note)
         made.append(study_document(about, [row(record, about.objectives) for record in records], whole=True))
     return page_document(made, published(), note=NOTE)
 

@@ -17,7 +17,8 @@ class StudyReport:
     variation, computed elsewhere; empty where it is not known. `importance_needs`: the distinct measured networks from
     which it is, 0 where nobody said. `source`: where the study is, as shown. `option`: what stands behind
     `nas show STUDY:TRIAL` to find it, None where no storage holds it. `beside`: studies shown on the same page.
-    `assumed`: the recipe is what the records suggest (`nas.report.assumed`), and is not shown as theirs."""
+    `assumed`: the recipe is what the records suggest (`nas.report.assumed`), and is not shown as theirs. `note`: what
+    of the study could not be read."""
 
     records: Sequence[Record]
     recipe: Recipe
@@ -28,3 +29,4 @@ class StudyReport:
     option: str | None = None
     beside: Sequence[StudyReport] = ()
     assumed: bool = False
+    note: str = ""

@@ -11,7 +11,18 @@ from nas.study.feed_file import RecordsSource, records_file
 from nas.study.feed_storage import StorageSource
 from nas.study.storage import StudyError, masked
 
-__all__ = ["Changes", "Head", "Place", "Snapshot", "Source", "is_records", "open_sources", "read_all", "storage_option"]
+__all__ = [
+    "Changes",
+    "Head",
+    "Place",
+    "Snapshot",
+    "Source",
+    "is_records",
+    "open_sources",
+    "open_storage_source",
+    "read_all",
+    "storage_option",
+]
 
 _DEFAULT_STORAGE = "sqlite:///nas.db"  # commands need not be told of it
 
@@ -36,15 +47,29 @@ def open_sources(references: Sequence[str], storage: str) -> list[Source]:
             names.append(name)
     if not references:
         wanted[storage] = None
-    sources: list[Source] = [StorageSource(url, names or (), storage_option(url)) for url, names in wanted.items()]
+    sources: list[Source] = [open_storage_source(url, names or ()) for url, names in wanted.items()]
     return sources + [RecordsSource(path) for path in files.values()]
 
 
+def open_storage_source(url: str, names: Sequence[str] = ()) -> StorageSource:
+    """The studies called `names` in the storage at `url`, or all of them. Raises: StudyError."""
+    try:
+        return StorageSource(url, names, storage_option(url))
+    except StudyError as error:
+        folder = next((name for name in names if Path(name).is_dir() and records_file(Path(name)).is_file()), None)
+        if folder is None:
+            raise
+        hint = f"the folder of that name: ./{folder}"
+        raise StudyError(str(error), f"{error.hint}; {hint}" if error.hint else hint) from None
+
+
 def is_records(reference: str) -> bool:
-    """Whether the reference names records, not a study: a file *.jsonl, or a folder that holds one."""
+    """Whether the reference names records, not a study: a file *.jsonl, or a folder that holds one, written as a path:
+    a report's folder is often called as its study."""
     if "://" in reference:
         return False
-    return reference.endswith(".jsonl") or (records_file(Path(reference)).is_file() and Path(reference).is_dir())
+    path = Path(reference)
+    return reference.endswith(".jsonl") or (reference != path.name and path.is_dir() and records_file(path).is_file())
 
 
 def _place(reference: str, storage: str) -> tuple[str, str | None]:
@@ -52,8 +77,8 @@ def _place(reference: str, storage: str) -> tuple[str, str | None]:
         if Path(reference).suffix in (".db", ".sqlite", ".sqlite3") and Path(reference).is_file():
             raise StudyError(f"'{reference}' is a file, not a study", f"name it as a storage: sqlite:///{reference}")
         return storage, reference
-    url, _, name = reference.partition("#")
-    return url, name or None
+    url, mark, name = reference.rpartition("#")
+    return (url, name or None) if mark and "/" not in name else (reference, None)  # a folder's name may have a mark
 
 
 def storage_option(url: str) -> str:
@@ -62,9 +87,9 @@ def storage_option(url: str) -> str:
 
 
 def read_all(sources: Iterable[Source]) -> list[Snapshot]:
-    """Every study of sources that were just opened, whole. Raises: StudyError."""
-    return [
-        source.snapshot(identity)
-        for source in sources
-        for identity in dict.fromkeys(changes.identity for changes in source.poll())
-    ]
+    """Every study of the sources, whole. Raises: StudyError, also for a study of which nothing reads."""
+    found = [snapshot for source in sources for snapshot in source.snapshots()]
+    for snapshot in found:
+        if snapshot.note and not snapshot.records:
+            raise StudyError(f"{snapshot.head.source}: study '{snapshot.head.name}': {snapshot.note}")
+    return found

@@ -40,18 +40,19 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A study as it is now, with the settings of its trials."""
+    """A study as it is now, with the settings of its trials. `note`: what of it does not read; empty where all does."""
 
     head: Head
     records: tuple[Record, ...]
+    note: str = ""
 
 
-Place = tuple[int | None, str]  # which record of a study: its trial, or without one the network's id
+Place = tuple[int | None, str]  # which record of a study: its trial, or without one the network
 
 
 def place(record: Record) -> Place:
     """What tells the record from the others of its study."""
-    return (record.trial, record.id if record.trial is None else "")
+    return (record.trial, (record.id or record.arch) if record.trial is None else "")
 
 
 class Source(Protocol):
@@ -63,6 +64,10 @@ class Source(Protocol):
 
     def snapshot(self, identity: str) -> Snapshot:
         """One study, whole. Raises: NasError where it cannot be read now."""
+        ...
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every study that is there now, whole. Raises: NasError where any cannot be read."""
         ...
 
     def settings(self, identity: str) -> dict[Place, Mapping[str, Any]]:

@@ -24,8 +24,10 @@ class _Told:
     """What was told of one study of the file."""
 
     head: Head
+    identity: str
     head_due: bool = True
     fresh: bool = False
+    here: bool = True  # in the file, as far as it was read
     last: tuple[FeedState, str] = ("ok", "")
     records: list[Record] = field(default_factory=list)
 
@@ -37,6 +39,10 @@ class RecordsSource:
         self.place, self._path = str(path), records_file(path)
         if not self._path.is_file():
             raise StudyError(f"{path}: no records there", "a report's folder has them in data/records.jsonl")
+        try:
+            self._path.open("rb").close()
+        except OSError as error:
+            raise StudyError(f"{path}: cannot be read: {error.strerror}") from None
         self._studies: dict[str, _Told] = {}
         self._start_again()
         self._seen: tuple[int, int, int] | None = None
@@ -59,23 +65,39 @@ class RecordsSource:
             self._try_at = time.monotonic() + _WAIT
             self._seen = None if self._seen is None else (self._seen[0], -1, -1)
             reason = f"{self._path} is not there any more" if isinstance(error, FileNotFoundError) else error.strerror
-            for name in self._studies:
-                yield from self._tell(name, "unreachable", reason or type(error).__name__)
+            for name, told in self._studies.items():
+                if told.here:
+                    yield from self._tell(name, "unreachable", reason or type(error).__name__)
             return
         self._seen = now
 
     def snapshot(self, identity: str) -> Snapshot:
         """One study, whole. Raises: StudyError where it cannot be read now."""
-        whole = RecordsSource(Path(self.place))
-        records: list[Record] = []
-        head = None
-        for changes in whole.poll():
-            if changes.identity == identity:
-                head = changes.head or head
-                records += changes.records
-        if head is None:
+        name = next((name for name, told in [*self._studies.items()] if told.identity == identity), None)
+        found = self._whole().get(identity if name is None else self._identity(name))
+        if found is None:
             raise StudyError(f"{self._path}: that study is not in it any more")
-        return Snapshot(head, tuple(records))
+        return found
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every study, whole. Raises: StudyError where the file cannot be read now."""
+        return [*self._whole().values()]
+
+    def _whole(self) -> dict[str, Snapshot]:
+        """Every study, read by a reader of its own, as any thread may."""
+        heads: dict[str, Head] = {}
+        records: dict[str, dict[Place, Record]] = {}
+        notes: dict[str, str] = {}
+        for changes in RecordsSource(Path(self.place)).poll():
+            if changes.state == "unreachable":
+                raise StudyError(f"{self._path}: cannot be read: {changes.note}")
+            if changes.head is not None:
+                heads[changes.identity] = changes.head
+            records.setdefault(changes.identity, {}).update((place(one), one) for one in changes.records)
+            notes[changes.identity] = changes.note
+        if not heads:
+            raise StudyError(f"{self._path}: cannot be read now")
+        return {name: Snapshot(head, tuple(records[name].values()), notes[name]) for name, head in heads.items()}
 
     def settings(self, identity: str) -> dict[Place, Mapping[str, Any]]:
         """The settings of one study's trials. Raises: StudyError where it cannot be read now."""
@@ -86,7 +108,7 @@ class RecordsSource:
         self._rest = b""
         self._broken: dict[int, str] = {}
         for told in self._studies.values():
-            told.fresh = True
+            told.fresh, told.here, told.records = True, False, []
 
     def _goes_on(self, file: Any, now: tuple[int, int, int]) -> bool:
         """Whether the file is the one that was read, with more at its end."""
@@ -112,9 +134,13 @@ class RecordsSource:
             self._take(self._rest)
             self._rest = b""
         if not self._studies:
-            self._studies[""] = _Told(self._head(""))
-        for name in self._studies:
-            yield from self._tell(name, "ok", self._unread)
+            self._studies[""] = _Told(self._head(""), self._identity(""))
+        for name, told in self._studies.items():
+            if told.here or not name:
+                yield from self._tell(name, "ok", self._unread)
+            elif told.last[0] != "gone":  # its rows stay, as those of a study deleted from a storage
+                told.last = ("gone", "the file holds it no more")
+                yield Changes(told.identity, None, (), False, *told.last)
 
     @property
     def _unread(self) -> str:
@@ -131,10 +157,14 @@ class RecordsSource:
         except (ValueError, RecursionError) as error:
             self._broken[self._line + 1] = str(error)
             return
-        if record.study not in self._studies:
-            self._studies.pop("", None)
-            self._studies[record.study] = _Told(self._head(record.study))
-        self._studies[record.study].records.append(record)
+        told = self._studies.get(record.study)
+        if told is None:
+            empty = self._studies.pop("", None)  # the file without trials becomes its first study
+            identity = empty.identity if empty else self._identity(record.study)
+            told = self._studies[record.study] = _Told(self._head(record.study), identity)
+        if not told.here:
+            told.here, told.last = True, ("ok", "")
+        told.records.append(record)
 
     def _tell(self, name: str, state: FeedState, note: str) -> Iterator[Changes]:
         told = self._studies[name]
@@ -145,9 +175,12 @@ class RecordsSource:
         told = self._studies[name]
         last = {place(record): record for record in told.records}
         head = told.head if told.head_due else None
-        made = Changes(f"{self.place}#{name}", head, tuple(last.values()), told.fresh, state, note)
+        made = Changes(told.identity, head, tuple(last.values()), told.fresh, state, note)
         told.head_due, told.fresh, told.last, told.records = False, False, (state, note), []
         return made
+
+    def _identity(self, name: str) -> str:
+        return f"{self.place}#{name}"
 
     def _head(self, name: str) -> Head:
         recipe, facts = _beside(self._path)
@@ -168,12 +201,14 @@ def records_file(path: Path) -> Path:
 
 def _beside(path: Path) -> tuple[Recipe | None, Mapping[str, Any]]:
     """The recipe and the provenance that lie with the records: a report's, a recipe.yaml, or NAME.yaml."""
-    try:
-        document = json.loads((path.parent.parent / "provenance.json").read_text(encoding="utf-8"))
-        return Recipe.model_validate_json(json.dumps(document["recipe"])), dict(document.get("provenance") or {})
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    for recipe in (path.parent / "recipe.yaml", path.parent.with_suffix(".yaml")):  # studies/NAME/ beside NAME.yaml
+    if path.parent.name == "data":
+        try:
+            document = json.loads((path.parent.parent / "provenance.json").read_text(encoding="utf-8"))
+            return Recipe.model_validate_json(json.dumps(document["recipe"])), dict(document.get("provenance") or {})
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+    folder = path.resolve().parent
+    for recipe in (folder / "recipe.yaml", folder.with_name(f"{folder.name}.yaml")):  # studies/NAME/ beside NAME.yaml
         try:
             return load_recipe(str(recipe)), {}
         except (OSError, ValueError):

@@ -15,7 +15,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, json_to_distribution
 from sqlalchemy import Connection, and_, bindparam, column, func, select, table
 
-from nas.errors import NasError
+from nas.errors import NasError, raised
 from nas.record import SCHEMA, Record, State
 from nas.study.space import Space
 
@@ -125,19 +125,23 @@ def numbers(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
 
 
 class SettingsReader:
-    """Reads the settings of trials; knows the distributions it has met."""
+    """Reads the settings of trials; knows the distributions it has met. `broken`: name → why it does not read."""
 
     def __init__(self) -> None:
         self._known: dict[str, BaseDistribution] = {}
+        self.broken: dict[str, str] = {}
 
     def read(self, connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Trial id → settings, for those that have any."""
         found: dict[int, dict[str, Any]] = {}
         for piece in _pieces(ids):
             for number, name, value, distribution in connection.execute(_SETTINGS, {"ids": piece}):
-                if distribution not in self._known:
-                    self._known[distribution] = json_to_distribution(distribution)
-                found.setdefault(number, {})[name] = self._known[distribution].to_external_repr(value)
+                try:
+                    if distribution not in self._known:
+                        self._known[distribution] = json_to_distribution(distribution)
+                    found.setdefault(number, {})[name] = self._known[distribution].to_external_repr(value)
+                except (ValueError, KeyError, TypeError, IndexError) as error:
+                    self.broken[name] = raised(error)
         return found
 
 

@@ -22,6 +22,7 @@ from nas.study.storage import StudyError, masked, open_storage, sqlite_path
 _ANYHOW = 5.0  # seconds after which a file is read though it looks unchanged
 _SETTLED_NS = 100_000_000  # how old a file's time must be: a second write within the clock's tick would look the same
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 5.0  # seconds between attempts at a storage that is away
+_CONNECT_S = 2  # for a server that does not answer: other places wait for it
 _PATIENCE_MS = 1_000  # for a writer that holds the whole file, as it does where the journal is of the older kind
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
@@ -66,7 +67,13 @@ class StorageSource:
         """One study, whole. Raises: StudyError where it cannot be read now."""
         with self._reading(identity) as (reader, connection):
             records = [record for piece in reader.read(connection, settings=True) for record in piece]
-        return Snapshot(reader.head, tuple(records))
+        return Snapshot(reader.head, tuple(records), reader.unread)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every study, whole. Raises: StudyError where any cannot be read now."""
+        with self._asked() as connection:
+            names = [one.name for one in sql.studies(connection) if one.facts]
+        return [self.snapshot(f"{self.place}#{name}") for name in names if not self.names or name in self.names]
 
     def settings(self, identity: str) -> dict[Place, Mapping[str, Any]]:
         """The settings of one study's trials. Raises: StudyError where it cannot be read now."""
@@ -77,14 +84,21 @@ class StorageSource:
     def _reading(self, identity: str) -> Iterator[tuple[StudyReader, Connection]]:
         """A reader of its own for one study, as any thread may have."""
         name = identity.removeprefix(f"{self.place}#")
+        with self._asked() as connection:
+            listed = next((one for one in sql.studies(connection) if one.name == name and one.facts), None)
+            if listed is None:
+                raise StudyError(f"study '{name}' is not in {self.place} any more")
+            yield StudyReader(listed, self.place, self._option), connection
+
+    @contextmanager
+    def _asked(self) -> Iterator[Connection]:
+        """A connection to answer somebody who waits. Raises: StudyError where it cannot be had, or breaks."""
         try:
             with self._connected() as connection:
-                listed = next((one for one in sql.studies(connection) if one.name == name and one.facts), None)
-                if listed is None:
-                    raise StudyError(f"study '{name}' is not in {self.place} any more")
-                yield StudyReader(listed, self.place, self._option), connection
+                yield connection
         except (SQLAlchemyError, sqlite3.Error, OSError, RewrittenError) as error:
-            raise StudyError(f"storage {self.place}: {_reason(error)}") from None
+            hint = "a writer holds it: ask again" if _is_busy(error) else ""
+            raise StudyError(f"storage {self.place}: {_reason(error)}", hint) from None
 
     # The place.
 
@@ -110,7 +124,7 @@ class StorageSource:
         """A connection on which every statement is a transaction of its own."""
         engine = self._engine
         if engine is None:
-            engine = self._engine = open_storage(self.url).engine
+            engine = self._engine = open_storage(self.url, connect_s=_CONNECT_S).engine
             if self._path is not None:
                 engine.dispose()  # of what was opened to look at the schema
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -135,7 +149,7 @@ class StorageSource:
     # The studies.
 
     def _check_names(self) -> None:
-        with self._connected() as connection:
+        with self._asked() as connection:
             listed = sql.studies(connection)
         ours = [one.name for one in listed if one.facts]
         for name in self.names:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from nas.errors import NasError, raised
 from nas.recipe import Recipe
 from nas.record import Record
 from nas.study import feed_sql as sql
@@ -38,7 +40,12 @@ class StudyReader:
 
     def is_same(self, listed: sql.Listed) -> bool:
         """Whether this is the study that was read, not a new one of that name."""
-        return listed.id == self.id and json.loads(listed.facts).get("created") == self.head.facts.get("created")
+        if listed.id != self.id or listed.facts == self.listed.facts:
+            return listed.id == self.id
+        now, before = _head(listed, *self._place)[0], self.head
+        if now.recipe is None or before.recipe is None or now.recipe.identity() != before.recipe.identity():
+            return False
+        return {**now.facts, "recipe": None} == {**before.facts, "recipe": None}  # a resumed search has another budget
 
     def renewed(self) -> StudyReader:
         """The same study with nothing read yet."""
@@ -75,10 +82,14 @@ class StudyReader:
     @property
     def unread(self) -> str:
         """What does not read, in words; empty where all does."""
-        if not self.broken:
-            return ""
-        name, reason = next(iter(self.broken.items()))
-        return f"{len(self.broken)} not shown, for they do not read: {name}: {reason}"
+        said = []
+        if self.broken:
+            name, reason = next(iter(self.broken.items()))
+            said.append(f"{len(self.broken)} not shown, for they do not read: {name}: {reason}")
+        if self._settings.broken:
+            name, reason = next(iter(self._settings.broken.items()))
+            said.append(f"settings that do not read: {name}: {reason}")
+        return "; ".join(said)
 
     def _read_outside(self, connection: Connection) -> list[Record]:
         found = []
@@ -88,7 +99,7 @@ class StudyReader:
             self._outside[key] = value
             try:
                 found.append(Record.from_json(json.loads(value)))
-            except (ValueError, RecursionError) as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 self.broken[key] = str(error)
         return found
 
@@ -98,7 +109,7 @@ class StudyReader:
             self._open.discard(trial.id)
         try:
             record = sql.record(self.listed.name, trial, self.space, settings, keep)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             self.broken[f"#{trial.number}"] = str(error)
             return None
         before = self._shown.pop(trial.id, None)
@@ -108,12 +119,21 @@ class StudyReader:
 
 
 def _head(listed: sql.Listed, source: str, option: str) -> tuple[Head, Any]:
-    facts = json.loads(listed.facts)
-    if facts.get("schema") != STUDY_SCHEMA:
-        raise StudyError(
-            f"study '{listed.name}' has schema {facts.get('schema')!r}; this version reads schema {STUDY_SCHEMA}",
-            "open it with the version of nas that wrote it",
-        )
-    recipe = Recipe.model_validate_json(json.dumps(facts["recipe"]))
-    space = parse_any_space(facts["space"], f"study '{listed.name}'")
+    hint = "open it with the version of nas that wrote it"
+    try:
+        facts = json.loads(listed.facts)
+        schema = facts.get("schema")
+        if schema == STUDY_SCHEMA:
+            recipe = Recipe.model_validate_json(json.dumps(facts["recipe"]))
+            space = parse_any_space(facts["space"], f"study '{listed.name}'")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "recipe"
+        raise StudyError(f"study '{listed.name}': its recipe does not read: {where}: {first['msg']}", hint) from None
+    except NasError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(f"study '{listed.name}' does not read: {raised(error)}", hint) from None
+    if schema != STUDY_SCHEMA:
+        raise StudyError(f"study '{listed.name}' has schema {schema!r}; this version reads schema {STUDY_SCHEMA}", hint)
     return Head(listed.name, source, option, recipe, facts), space

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +34,26 @@ _STATES: dict[TrialState, State] = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
 }
+_SECRET = frozenset({"password", "passwd", "pwd", "passphrase", "sslpassword", "ssl_password", "token", "odbc_connect"})
+_CONNECT_OPTION = {  # driver → what it calls the seconds it waits for a server
+    "psycopg2": "connect_timeout",
+    "psycopg": "connect_timeout",
+    "pymysql": "connect_timeout",
+    "mysqldb": "connect_timeout",
+    "mysqlconnector": "connection_timeout",
+    "pg8000": "timeout",
+}
 
 
 class StudyError(NasError):
     """A storage or a study that is not there, not ours, changed, or held by another driver."""
 
 
-def open_storage(url: str, *, create: bool = False) -> RDBStorage:
+def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBStorage:
     """The storage at `url`, any that Optuna's RDBStorage knows. Reading never creates a database.
 
-    SQLite is opened in WAL mode with a patient lock. Raises: StudyError in one line.
+    SQLite is opened in WAL mode with a patient lock. `connect_s`: how long a server is waited for, 0 as its driver
+    does. Raises: StudyError in one line.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens to a study is ours to tell
     path = sqlite_path(url)
@@ -49,6 +61,8 @@ def open_storage(url: str, *, create: bool = False) -> RDBStorage:
     if path is not None:
         _check_sqlite(path, url, create)
         engine = {"creator": lambda: _connect(path, create)}
+    elif connect_s and (option := _CONNECT_OPTION.get(make_url(url).get_driver_name())):
+        engine = {"connect_args": {option: connect_s}}
     try:
         return RDBStorage(url=url, engine_kwargs=engine, skip_table_creation=not create)
     except ImportError as error:
@@ -89,11 +103,13 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def masked(url: str) -> str:
-    """The URL without its password, fit to be shown and stored."""
+    """The URL without its passwords, fit to be shown and stored."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return re.sub(r":[^:@/]+@", ":***@", url)
+    secret = {name: "***" for name in parsed.query if name.lower() in _SECRET}
+    return parsed.update_query_dict(secret).render_as_string(hide_password=True).replace("=%2A%2A%2A", "=***")
 
 
 def _check_place(path: Path, url: str) -> None:
@@ -258,7 +274,8 @@ def record_of(study: str, space: Space, trial: FrozenTrial) -> Record:
         notation, identity = str(arch), arch.id
     except NasError:  # killed before every cell was chosen
         notation, identity = "", ""
-    started = trial.datetime_start.isoformat() if trial.datetime_start else ""
+    begun = trial.datetime_start  # Optuna's, in local time without a zone
+    started = begun.astimezone(UTC).isoformat(timespec="seconds") if begun else ""
     baseline = trial.user_attrs.get("baseline", "")
     return Record.from_json(
         {
