@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,9 @@ class Record:
         fields = {key: value for key, value in document.items() if key in known}
         fields.setdefault("trial", None)
         try:
-            fields["readings"] = {key: Reading.from_json(value) for key, value in document["readings"].items()}
+            readings = {key: Reading.from_json(value) for key, value in document["readings"].items()}
+            # NaN and infinity measure nothing
+            fields["readings"] = {key: reading for key, reading in readings.items() if math.isfinite(reading.value)}
             record = cls(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"record lacks a field: {error}") from None

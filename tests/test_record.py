@@ -145,3 +145,9 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecordError, match="cannot be read"):
         list(read_records(tmp_path / "binary.jsonl"))
+
+
+def test_what_is_no_finite_number_is_no_reading() -> None:
+    readings = {"flops": {"value": float("nan")}, "params": {"value": float("inf")}, "top1_pct": {"value": 50.0}}
+    document = {"schema": 1, "study": "s", "trial": 0, "state": "complete", "arch": "", "id": "x", "readings": readings}
+    assert Record.from_json(document).values == {"top1_pct": 50.0}
