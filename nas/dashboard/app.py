@@ -79,13 +79,13 @@ class Dashboard:
         return send_json(request, self._hub.network(key, int(row)))
 
     async def settings(self, request: Request) -> Response:
-        return send(request, await run_in_threadpool(self._reports.settings, self._key(request)), "application/json")
+        return send(request, await self._reports.made(self._reports.settings, self._key(request)), "application/json")
 
     async def report(self, request: Request) -> Response:
-        return send(request, await run_in_threadpool(self._reports.report, self._key(request)), "application/json")
+        return send(request, await self._reports.made(self._reports.report, self._key(request)), "application/json")
 
     async def download(self, request: Request) -> Response:
-        name, body = await run_in_threadpool(self._reports.download, self._key(request))
+        name, body = await self._reports.made(self._reports.download, self._key(request))
         answer = send(request, body, "text/html")
         answer.headers["content-disposition"] = f'attachment; filename="{name}.html"'
         return answer

@@ -28,6 +28,8 @@ class Board:
         self._floor: dict[str, float] = {}
         self._known: set[Any] = set()  # what the description of the metrics depends on
         self._telling: list[Row] = []  # rows that added to it
+        self._hints: list[Record] = []  # records that add to what is assumed where no recipe tells
+        self._hinted: set[str] = set()
         self._head = _head(key, feed, ())
         self._fields: dict[str, Any] = {}
         self._field_stamps: dict[str, int] = {}
@@ -39,16 +41,22 @@ class Board:
             self._forget()
         if changes.head is not None:
             self.feed = changes.head
-        if changes.head is not None or (self.feed.recipe is None and not self.rows):
-            self._head = _head(self.key, self.feed, changes.records, self._head)
+        before = self._head
+        if self._learn(changes.records) or changes.head is not None:
+            self._head = _head(self.key, self.feed, self._hints)
+        other = (before.name, before.objectives, before.limits) != (
+            self._head.name,
+            self._head.objectives,
+            self._head.limits,
+        )
         self._head = replace(self._head, state=changes.state, note=changes.note)
-        news = changes.head is not None or changes.fresh
+        news = changes.head is not None or changes.fresh or other
         for record in changes.records:
             news |= self._place(row(record, self._head.objectives), version)
         self._mark_repeats(changes, version)
         self._describe(news, version)
         self.stamp = version
-        return changes.fresh or (not empty and self._floor != floor)  # the floor is in the spread of every row
+        return changes.fresh or other or (not empty and self._floor != floor)  # the floor is in the spread of every row
 
     def document(self) -> dict[str, Any]:
         """The study whole."""
@@ -63,7 +71,20 @@ class Board:
         head = {name: self._fields[name] for name, stamp in self._field_stamps.items() if stamp > since}
         return {"key": self.key, "at": at, "rows": columns, **({"head": head} if head else {})}
 
+    def _learn(self, records: Sequence[Record]) -> bool:
+        """Keep the records that say something new of what was measured, or held to, where no recipe does. Whether any
+        does."""
+        telling = False
+        for record in records if self.feed.recipe is None else ():
+            said = {*record.readings, *record.excess}
+            if not said <= self._hinted:
+                self._hinted |= said
+                self._hints.append(record)
+                telling = True
+        return telling
+
     def _forget(self) -> None:
+        self._hints, self._hinted = [], set()
         self.rows, self._stamps, self._places = [], [], {}
         self._repeated, self._known, self._telling, self._floor = set(), set(), [], {}
         self._labels = explore.Labels()
@@ -109,12 +130,10 @@ class Board:
                 self._fields[name], self._field_stamps[name] = value, version
 
 
-def _head(key: str, feed: FeedHead, records: Sequence[Record], before: explore.Head | None = None) -> explore.Head:
+def _head(key: str, feed: FeedHead, records: Sequence[Record]) -> explore.Head:
     """What the page is told of the study. Without a recipe objectives and limits are those that records suggest."""
     if feed.recipe is not None:
         return replace(explore.head(feed.recipe, key, feed.source, feed.option), name=feed.name)
-    if not records and before is not None:
-        return before
     assumed = assumed_recipe(feed.name, records)
     return explore.Head(
         key, feed.name, assumed.parsed_objectives, assumed.parsed_limits, source=feed.source, option=feed.option

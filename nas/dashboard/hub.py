@@ -20,6 +20,7 @@ from nas.report.drawing import FIELDS, drawing
 from nas.study.feed import Changes, Place, Snapshot, Source
 
 _WATCHED, _UNWATCHED = 0.25, 2.0  # seconds between polls
+_AFTER_FAILURE = 2.0  # seconds
 _REST, _LONGEST_REST = 20, 1.0  # times what a poll took, at most so many seconds, before the next
 _MEMORY = 60.0  # seconds for which a client counts as watching
 _LEVEL = 6  # of gzip: with the next ones it takes twice the time to save a hundredth
@@ -47,7 +48,7 @@ class Hub:
         self._sources, self._published, self._note = list(sources), list(published), note
         self._epoch, self._number, self._reload_at = secrets.token_hex(4), 0, 0
         self._boards: dict[str, Board] = {}  # by identity
-        self._owners: dict[str, Source] = {}  # by key
+        self._owners: dict[str, tuple[Board, Source, str]] = {}  # by key: with the identity there
         self._lock, self._building = threading.RLock(), threading.Lock()
         self._page: Packed | None = None
         self._patch: tuple[tuple[int, int], dict[str, Any]] | None = None
@@ -75,7 +76,7 @@ class Hub:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread, and every stream. Callable from a signal handler."""
+        """End the thread, and every stream."""
         self._closing.set()
         self._wake.set()
         self._notify()
@@ -88,13 +89,18 @@ class Hub:
             self._wake.set()
 
     def poll(self) -> None:
-        """Read what changed, and give it a version when all of it is here."""
+        """Read what changed, and give it a version when all of it is here. A source that breaks keeps no other, nor
+        what was read of it before, from the pages."""
         version, changed, reload = self._number + 1, False, False
         for source in self._sources:
-            for changes in source.poll():
-                with self._lock:
-                    reload |= self._take(source, changes, version)
-                changed = True
+            try:
+                for changes in source.poll():
+                    changed = True
+                    with self._lock:
+                        reload |= self._take(source, changes, version)
+            except Exception:
+                logger.exception("reading the studies failed")
+                self._closing.wait(_AFTER_FAILURE)
         if changed:
             with self._lock:
                 self._number, self._reload_at = version, version if reload else self._reload_at
@@ -107,7 +113,7 @@ class Hub:
             if changes.head is None:
                 return False
             board = self._boards[changes.identity] = Board(str(len(self._boards)), changes.head)
-            self._owners[board.key] = source
+            self._owners[board.key] = (board, source, changes.identity)
             added = True
         return board.take(changes, version) or added
 
@@ -120,13 +126,9 @@ class Hub:
             self._wake.clear()
             if self._closing.is_set():
                 return
-            try:
-                start = time.thread_time()
-                self.poll()
-                took = time.thread_time() - start
-            except Exception:
-                logger.exception("reading the studies failed")
-                self._closing.wait(_UNWATCHED)
+            start = time.thread_time()
+            self.poll()
+            took = time.thread_time() - start
 
     def _notify(self) -> None:
         for listener in tuple(self._listeners):
@@ -174,41 +176,38 @@ class Hub:
 
     def network(self, key: str, row: int) -> dict[str, Any]:
         """What is inside the network of a row; no rows where that is not known. Raises: UnknownError."""
-        board = self._board(key)
-        if not 0 <= row < len(board.rows):
-            raise UnknownError(f"study {key} has no row {row}", f"rows: 0 to {len(board.rows) - 1}")
-        return {"fields": list(FIELDS), "rows": drawing(board.rows[row].arch)}
+        rows = self._owned(key)[0].rows  # taken once: the study may be read anew meanwhile
+        if not 0 <= row < len(rows):
+            raise UnknownError(f"study {key} has no row {row}", f"rows: 0 to {len(rows) - 1}")
+        return {"fields": list(FIELDS), "rows": drawing(rows[row].arch)}
 
     def snapshot(self, key: str) -> Snapshot:
         """A study whole, read for this. Raises: NasError."""
-        return self._owners[self._board(key).key].snapshot(self._identity(key))
+        _, source, identity = self._owned(key)
+        return source.snapshot(identity)
 
     def settings(self, key: str) -> list[Mapping[str, Any]]:
         """The settings row by row, read for this; empty where there are none. Raises: NasError."""
-        places = self._places(key)
-        found = self._owners[key].settings(self._identity(key))
+        board, source, identity = self._owned(key)
+        with self._lock:
+            places: list[Place] = [(row.trial, row.id if row.trial is None else "") for row in board.rows]
+        found = source.settings(identity)
         return [found.get(place, {}) for place in places]
 
     def stamp(self, key: str) -> str:
         """The version at which a study changed last. Raises: UnknownError."""
-        return f"{self._epoch}.{self._board(key).stamp}"
+        return f"{self._epoch}.{self._owned(key)[0].stamp}"
 
     def name(self, key: str) -> str:
         """What a study is called. Raises: UnknownError."""
-        return self._board(key).feed.name
+        return self._owned(key)[0].feed.name
 
-    def _identity(self, key: str) -> str:
-        return next(identity for identity, board in self._boards.items() if board.key == key)
-
-    def _places(self, key: str) -> list[Place]:
-        with self._lock:
-            return [(row.trial, row.id if row.trial is None else "") for row in self._board(key).rows]
-
-    def _board(self, key: str) -> Board:
-        for board in self._boards.values():
-            if board.key == key:
-                return board
-        raise UnknownError(f"no study {key!r}", f"studies: {', '.join(board.key for board in self._boards.values())}")
+    def _owned(self, key: str) -> tuple[Board, Source, str]:
+        """A study, where it is read, and what it is called there. It waits for no lock: the event loop asks."""
+        found = self._owners.get(key)
+        if found is None:
+            raise UnknownError(f"no study {key!r}", f"studies: {', '.join(tuple(self._owners))}")
+        return found
 
     def _parse(self, version: str) -> int | None:
         """The number of a version of this server; None of another's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
 import os
@@ -9,7 +10,8 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from nas.dashboard.answers import packed
 from nas.dashboard.hub import Hub, Packed, encode
@@ -17,14 +19,22 @@ from nas.dashboard.study import Shares, shares_of, whole_study
 from nas.report.study import StudyReport
 from nas.study.space import Space
 
+_Answer = TypeVar("_Answer")
+
 
 class Reports:
-    """Answers made once for each state of a study. One at a time: each holds all records of a study in memory."""
+    """Answers made once for each state of a study. One at a time, for each holds all records of a study in memory, and
+    in a thread of their own, so that who waits for one keeps no other request waiting."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._lock = hub, threading.Lock()
-        self._shares: dict[str, tuple[int, Shares]] = {}
+        self._thread = ThreadPoolExecutor(1, "reports", _give_way)
+        self._shares: dict[str, tuple[int, str, Shares]] = {}
         self._made: dict[tuple[str, str], tuple[str, Packed]] = {}  # (what, study) → version, answer
+
+    async def made(self, make: Callable[[str], _Answer], key: str) -> _Answer:
+        """What one of the methods below answers."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, make, key)
 
     def settings(self, key: str) -> Packed:
         """The open cells of the space by row, or null. Raises: NasError where the study cannot be read."""
@@ -55,7 +65,6 @@ class Reports:
             version = self._hub.stamp(key)
             known = self._made.get((what, key))
             if known is None or known[0] != version:
-                _give_way()
                 known = self._made[what, key] = (version, make(version))
             return known[1]
 
@@ -74,9 +83,9 @@ class Reports:
         """Seconds to compute, and slow to change: made anew when there are a tenth more trials."""
         count = sum(record.state == "complete" for record in study.records)
         known = self._shares.get(key)
-        if known is None or not known[0] <= count < 1.1 * known[0]:
-            known = self._shares[key] = (count, shares_of(study, space))
-        return known[1]
+        if known is None or known[1] != space.hash or not known[0] <= count < 1.1 * known[0]:
+            known = self._shares[key] = (count, space.hash, shares_of(study, space))
+        return known[2]
 
 
 def _give_way() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,8 +24,8 @@ class Guard:
     its own, which no frame may hold.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int, policy: str) -> None:
-        self._app, self._host, self._port = app, host.lower(), port
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], port: int, policy: str) -> None:
+        self._app, self._hosts, self._port = app, frozenset(host.lower() for host in hosts if host), port
         self._headers = {
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
@@ -79,9 +80,9 @@ class Guard:
             return False
         if parts.username is not None or parts.path or parts.query or parts.fragment or (port or 80) != self._port:
             return False
-        if name in _LOOPBACK or name == self._host:
+        if name in _LOOPBACK or name in self._hosts:
             return True
-        return self._host in _ANY and (_is_address(name) or name == socket.gethostname().lower())
+        return bool(self._hosts & _ANY) and (_is_address(name) or name == socket.gethostname().lower())
 
 
 def is_loopback(host: str) -> bool:

@@ -59,7 +59,8 @@ def address(listening: socket.socket, host: str) -> str:
 def serve(sources: Sequence[Source], listening: socket.socket, host: str, ready: Callable[[], None]) -> int:
     """Serve until a signal comes; the exit code that goes with it. `ready` is called when pages can be asked for."""
     hub = Hub(sources, published(), NOTE)
-    server = make_server(hub, host, listening.getsockname()[1], ready)
+    bound, port = listening.getsockname()[:2]
+    server = make_server(hub, host, port, ready, bound)
     hub.start()
     with server.signals() as received:
         asyncio.run(server.serve(sockets=[listening]))
@@ -67,10 +68,11 @@ def serve(sources: Sequence[Source], listening: socket.socket, host: str, ready:
     return 143 if received[:1] == [signal.SIGTERM] else 130 if received else 1
 
 
-def make_server(hub: Hub, host: str, port: int, ready: Callable[[], None]) -> Server:
-    """A server of the hub's studies, guarded, for a socket that listens at that host and port."""
+def make_server(hub: Hub, host: str, port: int, ready: Callable[[], None], bound: str = "") -> Server:
+    """A server of the hub's studies, guarded, for a socket that listens at that host and port. `bound`: the address
+    that the host turned out to be."""
     config = uvicorn.Config(
-        Guard(make_app(hub), host, port, content_security_policy(live=True)),
+        Guard(make_app(hub), (host, bound), port, content_security_policy(live=True)),
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -95,6 +97,10 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ours are set already; uvicorn's would raise the signal again when all is done."""
@@ -107,8 +113,7 @@ class Server(uvicorn.Server):
 
         def handle(number: int, _: Any) -> None:
             received.append(number)
-            self.should_exit, self.force_exit = True, len(received) > 1
-            self._hub.close()
+            self.should_exit, self.force_exit = True, len(received) > 1  # no more: locks may be held by who is stopped
 
         before = {number: signal.signal(number, handle) for number in _SIGNALS}
         try:
