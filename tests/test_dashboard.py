@@ -22,8 +22,10 @@ from typing import Any
 import pytest
 
 from nas.cli import main
+from nas.dashboard.app import make_app
 from nas.dashboard.board import Board
 from nas.dashboard.hub import Hub
+from nas.dashboard.security import Guard
 from nas.dashboard.serve import ServeError, address, bind, make_server
 from nas.study.feed import Changes, Head, Snapshot, open_sources
 from nas.study.storage import records
@@ -419,6 +421,23 @@ def test_what_a_poll_that_breaks_has_read_is_told(caplog: pytest.LogCaptureFixtu
         assert [study["name"] for study in json.loads(hub.page().plain)["studies"]] == ["first", "second"]
         assert hub.version.endswith(".1")
         assert "reading the studies failed" in caplog.text
+
+
+def test_studies_of_one_name_are_told_apart() -> None:
+    hub = Hub([Told("here"), Told("there")])
+    for source, place in zip(hub._sources, "ab", strict=True):
+        head = Head("same", place, "", None)
+        source.poll = lambda place=place, head=head: iter([Changes(place, head)])
+    for _ in range(2):
+        hub.poll()
+        shown = json.loads(hub.page().plain)["studies"]
+        assert [(study["name"], study["option"]) for study in shown] == [("same", ""), ("same-2", None)]
+
+
+def test_any_address_written_short_is_any_address() -> None:
+    guard = Guard(make_app(Hub([])), ("0", "0.0.0.0"), 80, "")
+    assert guard._is_ours("192.0.2.7")
+    assert not guard._is_ours("evil.example")
 
 
 class Told:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 import nas
 from nas.recipe import Recipe
@@ -87,6 +88,14 @@ def test_what_is_stored_says_how_it_began(tmp_path: Path, recipe: Recipe) -> Non
     assert stored["recipe"]["space"] == "efficientnet"
     assert stored["space"]["stages"]
     json.dumps(stored, allow_nan=False)
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+    monkeypatch.setattr(URL, "get_dialect", lambda _: None)
+    monkeypatch.setattr("nas.study.storage.RDBStorage", lambda **known: asked.update(known))
+    open_storage("postgresql+psycopg://box/nas", connect_s=2)
+    assert asked["engine_kwargs"] == {"connect_args": {"connect_timeout": 2}}
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def test_a_records_file_is_reported_beside_another(run_nas: Run, tmp_path: Path)
     assert (tmp_path / "again" / "report.html").read_bytes() == page.read_bytes()
 
 
+def test_the_same_study_is_shown_once_and_equal_names_apart(run_nas: Run, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_records(tmp_path / f"{name}.jsonl", records(6))
+    done = run_nas("report", "a.jsonl", "--with", "./a.jsonl", "--with", "b.jsonl", "--with", "b.jsonl", "--json")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / json.loads(done.stdout)["report"]).read_text()
+    assert "example-2: in the explorer only" in page
+    assert "runs/example-records/" in json.loads(done.stdout)["report"]
+
+
 def test_a_report_is_not_written_over_the_folder_its_records_are_from(run_nas: Run, tmp_path: Path) -> None:
     write_report(study(8), tmp_path / "runs" / "example")
     before = (tmp_path / "runs" / "example" / "report.html").read_bytes()

@@ -63,7 +63,35 @@ def _write(study: StudyReport, out: Path, beside: Sequence[StudyReport]) -> Path
     from nas.report import write_report
     from nas.report.choice_page import write_answer_of
 
-    page = write_report(dataclasses.replace(study, beside=beside), out)
+    page = write_report(dataclasses.replace(study, beside=_apart(study, beside)), out)
     if study.recipe.grid is not None:
         write_answer_of(study.records, study.recipe.grid, study.recipe.name, out)
     return page
+
+
+def _apart(study: StudyReport, beside: Sequence[StudyReport]) -> list[StudyReport]:
+    """The studies beside it, each once, under names of their own; commands then bring their networks by notation."""
+    from nas.dashboard.study import own_name
+
+    names, places, kept = {study.recipe.name}, {_place(study)}, []
+    for other in beside:
+        if (place := _place(other)) in places:
+            continue
+        places.add(place)
+        name = own_name(other.recipe.name, names)
+        names.add(name)
+        if name != other.recipe.name:
+            recipe = other.recipe.model_copy(update={"name": name})
+            kept.append(dataclasses.replace(other, recipe=recipe, option=None))
+        else:
+            kept.append(other)
+    return kept
+
+
+def _place(study: StudyReport) -> tuple[str, str]:
+    """Where the study is, however that was written, and its name there."""
+    from nas.study.feed_file import records_file
+    from nas.study.storage import sqlite_path
+
+    file = records_file(Path(study.source)) if study.option is None else sqlite_path(study.source)
+    return (str(file.resolve()) if file else study.source, study.recipe.name)

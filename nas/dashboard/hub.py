@@ -10,14 +10,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.dashboard.board import Board
+from nas.dashboard.study import own_name
 from nas.errors import NasError
 from nas.report import explore
 from nas.report.drawing import FIELDS, drawing
-from nas.study.feed import Changes, Place, Snapshot, Source
+from nas.study.feed import Changes, Head, Place, Snapshot, Source
 
 _WATCHED, _UNWATCHED = 0.25, 2.0  # seconds between polls
 _AFTER_FAILURE = 2.0  # seconds
@@ -108,6 +109,7 @@ class Hub:
 
     def _take(self, source: Source, changes: Changes, version: int) -> bool:
         """Apply changes. Whether pages must read everything anew."""
+        changes = replace(changes, head=self._named(changes)) if changes.head else changes
         board, added = self._boards.get(changes.identity), False
         if board is None:
             if changes.head is None:
@@ -116,6 +118,14 @@ class Hub:
             self._owners[board.key] = (board, source, changes.identity)
             added = True
         return board.take(changes, version) or added
+
+    def _named(self, changes: Changes) -> Head | None:
+        """The head under a name that no other study here has. Commands then bring its networks by their notation."""
+        head = changes.head
+        if head is None:
+            return None
+        name = own_name(head.name, {board.feed.name for key, board in self._boards.items() if key != changes.identity})
+        return head if name == head.name else replace(head, name=name, option=None)
 
     def _run(self) -> None:
         took = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,11 @@ def study_of(snapshot: Snapshot) -> StudyReport:
         assumed=head.recipe is None,
         note=snapshot.note,
     )
+
+
+def own_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or where another study on the page has it `name-2` and so on."""
+    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))) if one not in taken)
 
 
 def shares_of(study: StudyReport, space: Space) -> Shares:
