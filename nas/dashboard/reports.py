@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from nas.dashboard.answers import packed
@@ -24,17 +24,18 @@ _Answer = TypeVar("_Answer")
 
 class Reports:
     """Answers made once for each state of a study. One at a time, for each holds all records of a study in memory, and
-    in a thread of their own, so that who waits for one keeps no other request waiting."""
+    in threads of their own, so that who waits for one keeps no other request waiting, nor the end of the server."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub, self._lock = hub, threading.Lock()
-        self._thread = ThreadPoolExecutor(1, "reports", _give_way)
         self._shares: dict[str, tuple[int, str, Shares]] = {}
         self._made: dict[tuple[str, str], tuple[str, Packed]] = {}  # (what, study) → version, answer
 
     async def made(self, make: Callable[[str], _Answer], key: str) -> _Answer:
         """What one of the methods below answers."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, make, key)
+        answer: Future[_Answer] = Future()
+        threading.Thread(target=_work, args=(answer, make, key), name="reports", daemon=True).start()
+        return await asyncio.wrap_future(answer)
 
     def settings(self, key: str) -> Packed:
         """The open cells of the space by row, or null. Raises: NasError where the study cannot be read."""
@@ -86,6 +87,15 @@ class Reports:
         if known is None or known[1] != space.hash or not known[0] <= count < 1.1 * known[0]:
             known = self._shares[key] = (count, space.hash, shares_of(study, space))
         return known[2]
+
+
+def _work(answer: Future[_Answer], make: Callable[[str], _Answer], key: str) -> None:
+    _give_way()
+    answer.set_running_or_notify_cancel()
+    try:
+        answer.set_result(make(key))
+    except Exception as error:  # the endpoint says it
+        answer.set_exception(error)
 
 
 def _give_way() -> None:
