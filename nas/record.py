@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ _KINDS: dict[str, type | UnionType] = {
     "reused": int | None, "retry_of": int | None, "reason": str, "started": str, "seconds": int | float | None,
     "environment": Mapping,
 }  # fmt: skip
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # no file takes one
 
 
 class RecordError(NasError):
@@ -128,6 +131,10 @@ class Record:
             if not isinstance(getattr(record, name), kind):
                 raise RecordError(
                     f"record: {name}: expected {getattr(kind, '__name__', kind)}; got {getattr(record, name)!r}"
+                )
+            if isinstance(getattr(record, name), str) and _SURROGATE.search(getattr(record, name)):
+                raise RecordError(
+                    f"record: {name}: expected text; got half of a character in {getattr(record, name)!r}"
                 )
         for limit, excess in record.excess.items():
             _check_number(f"record: excess of {limit}", excess)

@@ -151,3 +151,9 @@ def test_what_is_no_finite_number_is_no_reading() -> None:
     readings = {"flops": {"value": float("nan")}, "params": {"value": float("inf")}, "top1_pct": {"value": 50.0}}
     document = {"schema": 1, "study": "s", "trial": 0, "state": "complete", "arch": "", "id": "x", "readings": readings}
     assert Record.from_json(document).values == {"top1_pct": 50.0}
+
+
+def test_half_a_character_in_a_name_is_refused() -> None:
+    document = {"schema": 1, "study": "a\ud800", "trial": 0, "state": "failed", "arch": "", "id": "x", "readings": {}}
+    with pytest.raises(RecordError, match="half of a character"):
+        Record.from_json(document)
