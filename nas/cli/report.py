@@ -28,7 +28,10 @@ def report(  # noqa: PLR0913, PLR0917
             help=f"{', '.join(PAPER_NAMES)}; a study (see: nas studies list); or records (*.jsonl, a report's folder).",
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder to write; otherwise runs/STUDY, reports/PAPER.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write; otherwise runs/STUDY, runs/STUDY-records for FILE, reports/PAPER."),
+    ] = None,
     storage: Storage = DEFAULT_STORAGE,
     formats: Annotated[
         str, typer.Option("--format", metavar="LIST", help="Of a paper: any of html,md,csv,tex, with commas.")
