@@ -265,8 +265,10 @@ def clicks(bench: Bench, page: Any) -> list[float]:
         page.mouse.down()
         page.mouse.up()
         found = page.evaluate("window.effect")
-        if found is not None:  # else the network that is selected already
-            times.append(float(found))
+        if found is None:
+            after = page.evaluate("document.querySelector('#x-panel .p-name')?.textContent ?? ''")
+            raise RuntimeError(f"a click showed nothing new within 3 s: {name!r} before, {after!r} after")
+        times.append(float(found))
     return times
 
 

@@ -97,7 +97,9 @@ def _started(record: Record) -> float | None:
 
 def _pauses(spans: Sequence[Span]) -> list[tuple[float, float]]:
     """(from, to) of long spells in which nothing ran: the search was stopped, and resumed."""
-    reach = list(accumulate((span.end for span in spans), max))
+    # A trial left running by a search that was killed has no end: it covers no pause.
+    ends = (span.start if span.record.state == "running" else span.end for span in spans)
+    reach = list(accumulate(ends, max))
     gaps = [(end, following.start) for end, (_, following) in zip(reach, pairwise(spans), strict=False)]
     ran = spans[-1].start - spans[0].start - sum(max(0.0, to - end) for end, to in gaps)
     return [(end, to) for end, to in gaps if to - end > max(_LONG, 0.1 * ran)]

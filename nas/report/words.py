@@ -130,7 +130,10 @@ def _mixed(analysis: Analysis) -> list[str]:
         if len({result.record.readings[key].conditions.get("device") for result in analysis.results
                 if key in result.record.readings}) > 1
     ]  # fmt: skip
-    return [f"Take care: {' and '.join(mixed)} was measured on more than one device."] if mixed else []
+    if not mixed:
+        return []
+    apart = "They are ranked together here; the explorer keeps devices apart where it compares timings."
+    return [f"Take care: {' and '.join(mixed)} was measured on more than one device. {apart}"]
 
 
 def _skipped(analysis: Analysis) -> list[str]:

@@ -16,7 +16,6 @@ from tests.explorer_writer import Writer
 
 pytestmark = pytest.mark.browser
 STATE = "document.querySelector('#x-head .x-status').textContent"
-CIRCLE = "document.querySelectorAll('#x-table tbody tr').length"
 
 
 @dataclass
