@@ -188,6 +188,14 @@ def test_readings_of_two_devices_are_warned_of() -> None:
     assert "more than one device" not in " ".join(findings(analysed(here, here)))
 
 
+def test_readings_of_two_trainings_are_warned_of() -> None:
+    one, two = record(0, 60, 2), record(1, 61, 3)
+    short = dataclasses.replace(one, readings={**one.readings, "top1_pct": Reading(60, conditions={"epochs": 2})})
+    long = dataclasses.replace(two, readings={**two.readings, "top1_pct": Reading(61, conditions={"epochs": 3})})
+    assert "top-1 was reached under more than one training" in " ".join(findings(analysed(short, long)))
+    assert "more than one training" not in " ".join(findings(analysed(short, short)))
+
+
 def test_a_single_network_has_nothing_to_compare_with() -> None:
     assert analysed(record(0, 60, 2e9, 0.5, baseline="b")).comparisons == ()
 

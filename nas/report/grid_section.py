@@ -137,7 +137,7 @@ def _views(
     spots += unmeasured
     if not spots:
         return None, None
-    caption = f"Each mark is one of {len(networks):,} networks measured, where its (α, β, γ) spends its cost"
+    caption = f"{len(networks):,} networks are measured; each mark is one, where its (α, β, γ) spends its cost"
     caption += f"; {len(unmeasured):,} hollow ones are not measured." if unmeasured else "."
     caption += " Nothing is drawn between the marks."
     if base:

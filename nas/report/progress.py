@@ -143,5 +143,5 @@ def _importance(number: int, key: str, cells: Mapping[str, float], most: int) ->
     caption = f"The share of the variation of {label} among the trials that each cell of the space explains"
     caption += f"; the first {most} of {len(ranked)}." if len(ranked) > most else "."
     caption += " The shares always sum to one: of values drawn at random, one cell of 28 still gets about .15."
-    caption += " Of a long search 400 networks, evenly spaced, are asked."
+    caption += " Of a search of more than 400 networks, 400 evenly spaced are asked."
     return Drawing(f"importance-{number}", f"What moves {label}", caption, figure)

@@ -8,6 +8,7 @@ from typing import Any
 from nas.metric import METRICS, MetricError, parse_limit
 from nas.report.analysis import Analysis, Best, Comparison, Result, axis, gain
 from nas.report.noise import SEPARATE, TIMED, Separation, runs
+from nas.report.row import UNDER_ONE_TRAINING, training_label
 from nas.report.tables import noise_text, reading_text, unit
 
 
@@ -30,6 +31,7 @@ def findings(analysis: Analysis) -> list[str]:
         noise(analysis),
         *separation(analysis),
         *_mixed(analysis),
+        *_trainings(analysis),
         *_skipped(analysis),
         *_side_by_side(analysis),
     ]
@@ -134,6 +136,21 @@ def _mixed(analysis: Analysis) -> list[str]:
         return []
     apart = "They are ranked together here; the explorer keeps devices apart where it compares timings."
     return [f"Take care: {' and '.join(mixed)} was measured on more than one device. {apart}"]
+
+
+def _trainings(analysis: Analysis) -> list[str]:
+    """A warning for every trained objective whose networks were not all trained alike."""
+    mixed = [
+        axis(key).label
+        for key, _ in analysis.objectives
+        if key in UNDER_ONE_TRAINING
+        and len({training_label(result.record.readings[key].conditions) for result in analysis.results
+                 if key in result.record.readings}) > 1
+    ]  # fmt: skip
+    if not mixed:
+        return []
+    apart = "They are ranked together here; the explorer keeps trainings apart."
+    return [f"Take care: {' and '.join(mixed)} was reached under more than one training. {apart}"]
 
 
 def _skipped(analysis: Analysis) -> list[str]:
