@@ -31,8 +31,9 @@ export function emptyView() {
 export function defaultAxes(store) {
   const known = (key) => store.column(key)?.some((value, g) => g < store.n && !Number.isNaN(value));
   const goals = store.studies.flatMap((study) => study.objectives.map((objective) => objective.key));
-  const y = ["top1_pct", "rank_score", ...goals].find(known) ?? goals[0] ?? "top1_pct";
-  const x = ["flops", "train_images_per_s", "params", ...goals].find((key) => key !== y && known(key));
+  const rest = ["train_images_per_s", "infer_images_per_s", "latency_ms", ...store.metrics.map(({ key }) => key)];
+  const y = ["top1_pct", "rank_score", ...goals, ...rest].find(known) ?? goals[0] ?? "top1_pct";
+  const x = ["flops", "train_images_per_s", "params", ...goals, ...rest].find((key) => key !== y && known(key));
   return { x: x ?? goals.find((key) => key !== y) ?? "flops", y };
 }
 
