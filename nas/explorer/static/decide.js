@@ -32,7 +32,8 @@ function decideParts(app) {
     className: "p-select",
     onchange: () => change(parts, { device: parts.part.value }),
   });
-  parts.partRow = element("label", { className: "p-part" }, element("span", {}, "compared only within "), parts.part);
+  parts.partWord = element("span");
+  parts.partRow = element("label", { className: "p-part" }, parts.partWord, parts.part);
   parts.filtered = element("p", { className: "p-quiet" });
   parts.answer = element("div", { className: "p-answer", role: "region", "aria-label": "Answer" });
   parts.card = element(
@@ -110,8 +111,9 @@ function updateDecide(parts, app) {
   const candidates = candidatesOf(app, keys);
   const isComputed = (key) => store.metric(key).kind === "computed";
   const byPart = comparableParts(candidates, keys, { timed: store.timed, trained: store.trained, isComputed });
-  showParts(parts, byPart, question.device);
-  const chosen = byPart.size > 1 ? byPart.get(question.device) : candidates;
+  const device = question.device || largestPart(byPart);
+  showParts(parts, byPart, device);
+  const chosen = byPart.size > 1 ? byPart.get(device) : candidates;
   parts.question = question;
   parts.told = chosen ? decide(chosen, question, (key) => store.metric(key)) : null;
   showAnswer(parts, app);
@@ -158,12 +160,20 @@ function showPresets(parts, metrics) {
   );
 }
 
+// The part with the most networks; of equal ones the first.
+function largestPart(byPart) {
+  let most = "";
+  for (const [name, those] of byPart) if (those.length > (byPart.get(most)?.length ?? 0)) most = name;
+  return most;
+}
+
 function showParts(parts, byPart, chosen) {
   parts.partRow.hidden = byPart.size < 2;
+  setText(parts.partWord, `of ${byPart.size} groups that do not compare, this one is shown: `);
   const names = [...byPart.keys()].sort();
   fillOptions(
     parts.part,
-    [["", "choose …"], ...names.map((name) => [name, name])],
+    [...(names.includes(chosen) ? [] : [["", "choose …"]]), ...names.map((name) => [name, name])],
     names.includes(chosen) ? chosen : "",
   );
 }
