@@ -6,6 +6,7 @@ import { MANY, publishedShown } from "./marks.js";
 import { STATUS_CODE } from "./derived.js";
 
 const LADDERS = [[1], [1, 3], [1, 2, 5], [1, 2, 3, 5, 7], [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8]];
+const MOST_TICKS = 100; // a reading may be as large as numbers go
 const ROOM = 18; // px between the outermost mark and the frame
 
 /** What one axis ("x" or "y") is: {key, metric, log, ends}; ends in values, [low, high], or null where nothing has one. */
@@ -70,8 +71,8 @@ export function axisTicks({ metric, log }, range, length) {
 
 /** Round values of the sparsest ladder of a decade that gives three inside; within less than a decade, linear ones. */
 export function logTicks(low, high, most) {
-  const from = Math.floor(Math.log10(low)) - 1,
-    to = Math.ceil(Math.log10(high));
+  const from = Math.max(-307, Math.floor(Math.log10(low)) - 1),
+    to = Math.min(308, Math.ceil(Math.log10(high)));
   if (high < 2 * low) return linearTicks(low, high, Math.min(most, 5)).filter((tick) => tick > 0);
   for (const ladder of LADDERS) {
     const ticks = [];
@@ -86,13 +87,15 @@ export function logTicks(low, high, most) {
 }
 
 function linearTicks(low, high, most) {
-  const rough = (high - low) / most,
+  const reach = high - low;
+  if (!(reach > 0) || !Number.isFinite(low - reach) || !Number.isFinite(high + reach)) return [low];
+  const rough = reach / most,
     power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((unit) => unit * power).find((size) => size >= rough * 0.999);
-  const ticks = [];
-  for (let i = Math.floor((low - (high - low)) / step); i * step <= high + (high - low); i++)
-    ticks.push(Number((i * step).toPrecision(12)));
-  return ticks;
+  if (!step) return [low];
+  const first = Math.floor((low - reach) / step),
+    count = Math.min(MOST_TICKS, Math.floor((high + reach) / step) - first + 1);
+  return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
 function tickTexts(metric, values) {

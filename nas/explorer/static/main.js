@@ -1,6 +1,6 @@
 // The explorer's beginning: data, store, view, then the parts of the page, the plot first.
 
-import { setText } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { openSource, publishedDrawing } from "./data.js";
 import { Store } from "./store.js";
 import { Derived } from "./derived.js";
@@ -22,6 +22,13 @@ import { mountFrontTable } from "./fronttable.js";
 import { mountExports } from "./exports.js";
 import { mountParallel } from "./parallel.js";
 
+const FIRST = [
+  [mountHead, "x-head"],
+  [mountPlot, "x-plot"],
+  [mountHover, "x-plot"],
+  [mountBar, "x-bar"],
+  [mountFilters, "x-filters"],
+];
 const PANELS = [
   [mountDecide, "x-decide"],
   [mountPanel, "x-panel"],
@@ -39,11 +46,7 @@ export async function start() {
   const app = createApp(page, source),
     trouble = app.view.restore();
   app.store.derived.invalidate({ data: true, keys: new Set() });
-  mountHead(byId("x-head"), app);
-  mountPlot(byId("x-plot"), app);
-  mountHover(byId("x-plot"), app);
-  mountBar(byId("x-bar"), app);
-  mountFilters(byId("x-filters"), app);
+  for (const part of FIRST) mountPart(app, part);
   addEventListener("hashchange", () => {
     const ignored = app.view.restore();
     if (ignored) app.announce(ignored);
@@ -61,12 +64,16 @@ export async function start() {
 
 /** The parts below and beside the plot, which can wait for the first picture. */
 function mountPanels(app) {
-  for (const [mount, id] of PANELS) {
-    try {
-      mount(byId(id), app);
-    } catch (error) {
-      console.error(error); // a part that fails must not keep the others away
-    }
+  for (const part of PANELS) mountPart(app, part);
+}
+
+/** A part in its place; one that fails says so there and keeps no other away. */
+function mountPart(app, [mount, id]) {
+  try {
+    mount(byId(id), app);
+  } catch (error) {
+    console.error(error);
+    byId(id).append(element("p", { className: "caption" }, `This part could not be shown: ${error.message}`));
   }
 }
 
