@@ -256,9 +256,10 @@ def test_parallel_coordinates_are_drawn_on_demand(explorer: Explorer) -> None:
     assert box.locator("svg, canvas").count() == 0 or not box.locator("svg, canvas").first.is_visible()
     box.locator("summary").click()
     box.locator("svg, canvas").first.wait_for()
+    box.locator("fieldset label", has_text="stage1").first.wait_for()  # the cells come a moment later
     chosen = box.locator("fieldset input:checked").count()
     assert 2 <= chosen <= 8
-    box.locator("fieldset input:not(:checked)").first.check()
+    box.locator("fieldset input:not(:checked)").first.click()
     explorer.until(f"document.querySelectorAll('#x-parallel fieldset input:checked').length === {chosen + 1}")
     explorer.until("location.hash.includes('axes=')")
 
