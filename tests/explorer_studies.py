@@ -95,8 +95,7 @@ def _outcome(outcomes: Outcomes, arch: Architecture, trial: int | None, baseline
         started=(STARTED + timedelta(seconds=12 * (trial or 0))).isoformat(timespec="seconds"),
     )
     if running:
-        local = _when(record).astimezone().replace(tzinfo=None)  # all that is known of it is what Optuna keeps
-        return replace(record, state="running", readings={}, started=local.isoformat())
+        return replace(record, state="running", readings={})
     excess = outcomes.excess(record.values)
     if any(value > 0 for value in excess.values()) and not baseline:
         return replace(record, state="infeasible", excess=excess)

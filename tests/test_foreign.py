@@ -400,9 +400,9 @@ def test_a_foreign_baseline_stands_on_the_front_of_a_search(
     assert theirs.arch == "theirs:net@32y7"
     assert theirs.value("params") == 303
     assert {"flops", "activations", "latency_ms", "top1_pct"} <= set(theirs.readings)
-    page = (here / "runs" / "beside" / "report.html").read_text()
-    assert "A foreign network" in page
-    assert "nas measure theirs:net@32" in page
+    table = (here / "runs" / "beside" / "tables" / "front.md").read_text()
+    assert "nas measure theirs:net@32" in table
+    assert "theirs:net@32y7" in table
 
 
 def test_a_foreign_baseline_that_would_have_to_be_narrowed_is_refused_before_the_search(
