@@ -29,7 +29,8 @@ from nas.record import Record
 from nas.space import SearchSpace
 from nas.space_file import load_space
 from nas.study.engine import Search
-from nas.study.executor import LocalExecutor, Result, Spec
+from nas.study.executors import Pool, Result, Spec
+from nas.study.executors.local import LocalExecutor
 from nas.study.lifecycle import open_or_create
 from nas.study.samplers import make_sampler
 from nas.study.storage import open_storage
@@ -160,7 +161,7 @@ def compare(folder: Path, sampler: str, finished: int, steps: int) -> dict[str, 
     recipe, study, other = prepare(folder, finished)
     study.sampler, other.sampler = make_sampler(sampler, SPACE, 1), make_sampler(sampler, SPACE, 1)
     more = recipe.model_copy(update={"trials": finished + steps + 1})
-    worker = LocalExecutor(1, folder, evaluate="engine:evaluate")
+    worker = LocalExecutor(Pool(1, folder, evaluate="engine:evaluate"))
     executor = TurnTaking(Bare(other), worker=worker)
     Search(study, more, SPACE, executor, "cpu", listener=executor).run()
     worker.close()

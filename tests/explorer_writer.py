@@ -25,7 +25,7 @@ import optuna
 from nas.arch import parse
 from nas.record import Record
 from nas.study.engine import Search
-from nas.study.executor import Result, Spec
+from nas.study.executors import Result, Spec
 from nas.study.lifecycle import open_or_create, resolve_baselines
 from nas.study.storage import driver_lock, open_storage
 from tests.explorer_readings import ENVIRONMENT, accuracy, counted, timing

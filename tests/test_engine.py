@@ -17,7 +17,8 @@ from nas.record import Record
 from nas.space import SearchSpace
 from nas.space_file import load_architecture, load_space
 from nas.study.engine import Search
-from nas.study.executor import LocalExecutor, Result, Spec
+from nas.study.executors import Pool, Result, Spec
+from nas.study.executors.local import LocalExecutor
 from nas.study.grid_space import GridSpace
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
 from nas.study.space import Space
@@ -348,7 +349,7 @@ def test_a_stop_is_clean_and_the_same_search_goes_on(tmp_path: Path, recipe: Rec
 
 def test_a_running_trial_that_is_interrupted_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nas.study.engine.GRACE", 0.2)
-    executor = LocalExecutor(1, tmp_path, evaluate="tests.workers:hang")
+    executor = LocalExecutor(Pool(1, tmp_path, evaluate="tests.workers:hang"))
     search = open_search(tmp_path, make_recipe(trials=3), executor)
 
     class StopAtOnce:
@@ -452,7 +453,7 @@ def test_numbers_are_contiguous_and_the_record_survives_the_storage(tmp_path: Pa
 
 
 def test_local_workers_replace_what_dies_and_lose_nothing(tmp_path: Path) -> None:
-    executor = LocalExecutor(2, tmp_path, evaluate="tests.workers:third_fails")
+    executor = LocalExecutor(Pool(2, tmp_path, evaluate="tests.workers:third_fails"))
     search = open_search(tmp_path, make_recipe(trials=20), executor)
     try:
         assert search.run() == "done"
@@ -474,7 +475,7 @@ def test_local_workers_replace_what_dies_and_lose_nothing(tmp_path: Path) -> Non
 
 
 def test_a_trial_that_hangs_is_one_failed_trial(tmp_path: Path) -> None:
-    executor = LocalExecutor(1, tmp_path, evaluate="tests.workers:hang")
+    executor = LocalExecutor(Pool(1, tmp_path, evaluate="tests.workers:hang"))
     search = open_search(tmp_path, make_recipe(trials=2, trial_timeout="1s"), executor)
     try:
         search.run()

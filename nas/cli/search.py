@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
@@ -131,7 +130,8 @@ def run_plan(plan: Plan, json_output: bool) -> int:
     from nas.cli.live import announce, watch
     from nas.environment import environment
     from nas.study.engine import Search
-    from nas.study.executor import ExecutorError, LocalExecutor
+    from nas.study.executors import ExecutorError, Pool
+    from nas.study.executors.local import LocalExecutor
     from nas.study.lifecycle import open_or_create, resolve_baselines
     from nas.study.storage import driver_lock, open_storage
 
@@ -141,8 +141,7 @@ def run_plan(plan: Plan, json_output: bool) -> int:
         storage = open_storage(plan.storage, create=True)
         facts = environment(plan.device)
         opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)
-        threads = None if plan.workers == 1 else max(1, (os.cpu_count() or 1) // plan.workers)
-        executor = LocalExecutor(min(plan.workers, plan.recipe.trials), logs, threads=threads)
+        executor = LocalExecutor(Pool(min(plan.workers, plan.recipe.trials), logs, plan.device))
         search = Search(opened.study, plan.recipe, plan.space, executor, plan.device, baselines)
         try:
             announce(plan, search, opened.resumed)

@@ -17,7 +17,7 @@ from nas.arch import Architecture
 from nas.foreign import Foreign
 from nas.recipe import Recipe, parse_duration
 from nas.record import Record
-from nas.study.executor import Executor, Result, Spec
+from nas.study.executors import Executor, Result, Spec
 from nas.study.ledger import Ledger
 from nas.study.outcome import Outcomes, now, stored
 from nas.study.queue import INTERRUPTED, Queue

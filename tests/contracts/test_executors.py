@@ -12,19 +12,21 @@ import pytest
 
 from nas.arch import Architecture
 from nas.space_file import load_space
-from nas.study.executor import Executor, ExecutorError, LocalExecutor, Result, Spec
+from nas.study.executors import Executor, ExecutorError, Pool, Result, Spec
+from nas.study.executors.local import LocalExecutor
+from tests.engines import ENGINES
 
 SETTINGS = {"measure": ["top1_pct"], "device": "cpu"}
 Start = Callable[[str, int], Executor]
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=ENGINES)
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
     """Starts an executor of each kind for `tests.workers:NAME`, and closes it."""
     opened: list[Executor] = []
 
     def make(evaluate: str, workers: int = 1) -> Executor:
-        executor = LocalExecutor(workers, tmp_path, evaluate=f"tests.workers:{evaluate}")
+        executor = ENGINES[request.param](Pool(workers, tmp_path, evaluate=f"tests.workers:{evaluate}"))
         opened.append(executor)
         return executor
 
@@ -108,7 +110,7 @@ def test_a_killed_worker_is_one_error_and_is_replaced(start: Start) -> None:
 
 
 def test_workers_that_cannot_start_end_the_search_and_not_the_patience(tmp_path: Path) -> None:
-    executor = LocalExecutor(1, tmp_path, evaluate="tests.workers:no_such_function")
+    executor = LocalExecutor(Pool(1, tmp_path, evaluate="tests.workers:no_such_function"))
     with pytest.raises(ExecutorError, match="do not start"):
         results(executor, 1)
     executor.close()
@@ -120,8 +122,9 @@ def test_a_worker_does_not_outlive_its_driver(tmp_path: Path) -> None:
     import sys
 
     script = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom nas.study.executor import LocalExecutor, Spec\n"
-        f"e = LocalExecutor(1, Path({str(tmp_path)!r}), evaluate='tests.workers:hang')\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom nas.study.executors import Pool, Spec\n"
+        "from nas.study.executors.local import LocalExecutor\n"
+        f"e = LocalExecutor(Pool(1, Path({str(tmp_path)!r}), evaluate='tests.workers:hang'))\n"
         f"e.submit(Spec({str(networks(1)[0])!r}, {SETTINGS!r}, 0, 1))\n"
         "print(next(iter(e._workers.values())).process.pid, flush=True)\ntime.sleep(2)\nos.kill(os.getpid(), 9)\n"
     )

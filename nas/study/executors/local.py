@@ -1,4 +1,4 @@
-"""Where evaluations run: an interface, and local worker processes behind it."""
+"""Worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -10,60 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO
 
-EVALUATE = "nas.study.worker:evaluate"
+from nas.study.executors import ExecutorError, Pool, Result, Spec
+
 _MOST_STILLBORN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """One evaluation: everything a worker needs to know, as JSON values."""
-
-    architecture: str
-    settings: Mapping[str, Any]
-    seed: int
-    job: int
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of it: readings, or an error. `lost`: the worker died or was stopped."""
-
-    job: int
-    readings: Mapping[str, Any] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    error: str = ""
-    lost: bool = False
-
-
-class ExecutorError(RuntimeError):
-    """Workers that cannot start at all: no trial's fault, and no use to go on."""
-
-
-class Executor(Protocol):
-    """An engine. A job is submitted only while `capacity` is above 0; each job has exactly one result."""
-
-    @property
-    def capacity(self) -> int:
-        """Jobs that can start at once now."""
-        ...
-
-    def submit(self, spec: Spec) -> None: ...
-
-    def wait(self, timeout: float) -> Sequence[Result]:
-        """Results that came within `timeout` seconds; empty when none did."""
-        ...
-
-    def cancel(self, job: int, reason: str) -> None:
-        """Stop a running job; its result is an error with this reason."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class _Worker:
@@ -123,14 +75,14 @@ class _Worker:
 class LocalExecutor:
     """Worker processes on this machine. One that dies is replaced; its job's result says why."""
 
-    def __init__(self, workers: int, log: Path, *, evaluate: str = EVALUATE, threads: int | None = None) -> None:
-        log.mkdir(parents=True, exist_ok=True)
-        self._evaluate, self._threads = evaluate, threads
-        self._log = log
+    def __init__(self, pool: Pool) -> None:
+        pool.logs.mkdir(parents=True, exist_ok=True)
+        self._evaluate, self._log = pool.evaluate, pool.logs
+        self._threads = None if pool.workers == 1 else max(1, (os.cpu_count() or 1) // pool.workers)
         self._stillborn = 0
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, _Worker] = {}
-        for number in range(workers):
+        for number in range(pool.workers):
             self._spawn(number)
 
     @property
@@ -185,7 +137,8 @@ class LocalExecutor:
         if worker.job is None:
             return []
         why = worker.cancelled or reason or _cause(worker.process.returncode)
-        return [Result(worker.job, error=why, lost=True, seconds=time.monotonic() - worker.started)]
+        seconds = time.monotonic() - worker.started
+        return [Result(worker.job, error=why, lost=True, cancelled=bool(worker.cancelled), seconds=seconds)]
 
     def _read(self, number: int, line: bytes) -> list[Result]:
         worker = self._workers[number]
