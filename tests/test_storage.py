@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.engine import URL
@@ -90,12 +91,23 @@ def test_what_is_stored_says_how_it_began(tmp_path: Path, recipe: Recipe) -> Non
     json.dumps(stored, allow_nan=False)
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {}
-    monkeypatch.setattr(URL, "get_dialect", lambda _: None)
-    monkeypatch.setattr("nas.study.storage.RDBStorage", lambda **known: asked.update(known))
-    open_storage("postgresql+psycopg://box/nas", connect_s=2)
-    assert asked["engine_kwargs"] == {"connect_args": {"connect_timeout": 2}}
+def test_a_server_that_does_not_answer_is_not_waited_for_long() -> None:
+    whole = open_storage_options("postgresql+psycopg://box/nas", connect_s=2)
+    assert whole["connect_args"]["connect_timeout"] == 2
+    assert whole["connect_args"]["tcp_user_timeout"] == 20_000
+    given = open_storage_options("postgresql+psycopg://box/nas?connect_timeout=60")
+    assert "connect_timeout" not in given["connect_args"]
+    assert set(open_storage_options("mysql+pymysql://box/nas")["connect_args"]) == {"connect_timeout"}
+
+
+def open_storage_options(url: str, **options: int) -> dict[str, Any]:
+    """What `open_storage` gives to the engine of a server."""
+    asked: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(URL, "get_dialect", lambda _: None)
+        patch.setattr("nas.study.storage.RDBStorage", lambda **known: asked.update(known))
+        open_storage(url, **options)
+    return dict(asked["engine_kwargs"])
 
 
 @pytest.mark.parametrize(

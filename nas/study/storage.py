@@ -25,6 +25,7 @@ from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.record import SCHEMA, Record, State
 from nas.study.grid_space import parse_any_space
+from nas.study.server import driver_hint, engine_options, with_driver
 from nas.study.space import Space
 
 STUDY_SCHEMA = 1
@@ -35,14 +36,6 @@ _STATES: dict[TrialState, State] = {
     TrialState.RUNNING: "running",
 }
 _SECRET = frozenset({"password", "passwd", "pwd", "passphrase", "sslpassword", "ssl_password", "token", "odbc_connect"})
-_CONNECT_OPTION = {  # driver → what it calls the seconds it waits for a server
-    "psycopg2": "connect_timeout",
-    "psycopg": "connect_timeout",
-    "pymysql": "connect_timeout",
-    "mysqldb": "connect_timeout",
-    "mysqlconnector": "connection_timeout",
-    "pg8000": "timeout",
-}
 
 
 class StudyError(NasError):
@@ -52,35 +45,39 @@ class StudyError(NasError):
 def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBStorage:
     """The storage at `url`, any that Optuna's RDBStorage knows. Reading never creates a database.
 
-    SQLite is opened in WAL mode with a patient lock. `connect_s`: how long a server is waited for, 0 as its driver
-    does. Raises: StudyError in one line.
+    SQLite is opened in WAL mode with a patient lock. A server that falls silent is an error within 20 s;
+    `connect_s`: how long a connection to it may take, in seconds, 0 for ten. Raises: StudyError in one line.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens to a study is ours to tell
     path = sqlite_path(url)
-    engine: dict[str, Any] = {}
     if path is not None:
         _check_sqlite(path, url, create)
-        engine = {"creator": lambda: _connect(path, create)}
-    elif connect_s and (option := _CONNECT_OPTION.get(make_url(url).get_driver_name())):
-        engine = {"connect_args": {option: connect_s}}
+        whole, engine = url, {"creator": lambda: _connect(path, create)}
+    else:
+        server = with_driver(url)
+        whole, engine = server.render_as_string(hide_password=False), engine_options(server, connect_s)
     try:
-        return RDBStorage(url=url, engine_kwargs=engine, skip_table_creation=not create)
+        return RDBStorage(url=whole, engine_kwargs=engine, skip_table_creation=not create)
     except ImportError as error:
-        raise StudyError(
-            f"storage {masked(url)}: no driver: {error}",
-            "install the database's Python driver, for example pip install 'psycopg[binary]'",
-        ) from None
+        raise _no_driver(url, error) from None
     except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
-        cause = error.__cause__ or error
-        reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
-        raise StudyError(
-            f"storage {masked(url)}: cannot be reached: {reason}", "check the URL and the server"
-        ) from None
+        raise unreachable(url, error) from None
     except (RuntimeError, ValueError) as error:  # another Optuna schema
         reason = str(error).strip().splitlines()[0]
         raise StudyError(
             f"storage {masked(url)}: {reason}", "open it with the Optuna that wrote it, or take another file"
         ) from None
+
+
+def unreachable(url: str, error: Exception) -> StudyError:
+    """The error of a storage that did not answer, with the first line of why."""
+    cause = error.__cause__ or error
+    reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+    return StudyError(f"storage {masked(url)}: cannot be reached: {reason}", "check the URL and the server")
+
+
+def _no_driver(url: str, error: ImportError) -> StudyError:
+    return StudyError(f"storage {masked(url)}: no driver: {error.__cause__ or error}", driver_hint(url))
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -91,10 +88,7 @@ def sqlite_path(url: str) -> Path | None:
     except (ArgumentError, NoSuchModuleError):
         raise StudyError(f"storage '{masked(url)}' is not a URL Optuna can open", "write sqlite:///nas.db") from None
     except ImportError as error:
-        raise StudyError(
-            f"storage {masked(url)}: no driver: {error}",
-            "install the database's Python driver, for example pip install 'psycopg[binary]'",
-        ) from None
+        raise _no_driver(url, error) from None
     if not parsed.drivername.startswith("sqlite"):
         return None
     if not parsed.database or parsed.database == ":memory:":

@@ -1,0 +1,57 @@
+"""Storages on a server: which driver talks to it, and how long a silent network is believed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from sqlalchemy.engine import URL, make_url
+
+CONNECT_S = 10  # seconds that a connection may take
+_CONNECT_OPTION = {  # driver → what it calls the seconds it waits for a server
+    "psycopg2": "connect_timeout",
+    "psycopg": "connect_timeout",
+    "pymysql": "connect_timeout",
+    "mysqldb": "connect_timeout",
+    "mysqlconnector": "connection_timeout",
+    "pg8000": "timeout",
+}
+# Without these a connection over a cut network waits for ever; with them it fails within 20 s.
+_LIBPQ = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+_LIBPQ_DRIVERS = ("psycopg", "psycopg2")
+
+
+def with_driver(url: str) -> URL:
+    """The URL with a driver that is installed: PostgreSQL's without a named one gets psycopg, or psycopg2."""
+    parsed = make_url(url)
+    if parsed.drivername == "postgresql":
+        for driver in _LIBPQ_DRIVERS:
+            if find_spec(driver):
+                return parsed.set(drivername=f"postgresql+{driver}")
+    return parsed
+
+
+def engine_options(url: URL, connect_s: int = 0) -> dict[str, Any]:
+    """What SQLAlchemy's engine of this server is made with. What the URL's own query says wins.
+
+    `connect_s`: how long a connection may take, in seconds; 0 for ten.
+    """
+    driver = url.get_driver_name()
+    arguments: dict[str, Any] = dict(_LIBPQ) if driver in _LIBPQ_DRIVERS else {}
+    if option := _CONNECT_OPTION.get(driver):
+        arguments[option] = connect_s or CONNECT_S
+    given = {name: value for name, value in arguments.items() if name not in url.query}
+    return {"connect_args": given, "pool_pre_ping": True}
+
+
+def driver_hint(url: str) -> str:
+    """What to do about a driver that is not installed."""
+    if url.startswith("postgresql"):
+        return "pip install 'nas[postgresql]'"
+    return "install the database's Python driver, for example pip install pymysql"
