@@ -98,6 +98,8 @@ class TurnTaking:
 
     def tick(self) -> None: ...
 
+    def note(self, text: str) -> None: ...
+
     @property
     def capacity(self) -> int:
         return 0 if self.pending else 1
@@ -135,6 +137,9 @@ class TurnTaking:
             self.ours[-1] = (self.ours[-1][0] + wall, self.ours[-1][1] + cpu)
         return dict(results[0].readings)
 
+    def age(self, job: int) -> float:
+        return 0.0
+
     def cancel(self, job: int, reason: str) -> None: ...
 
     def close(self) -> None: ...
@@ -163,7 +168,7 @@ def compare(folder: Path, sampler: str, finished: int, steps: int) -> dict[str, 
     more = recipe.model_copy(update={"trials": finished + steps + 1})
     worker = LocalExecutor(Pool(1, folder, evaluate="engine:evaluate"))
     executor = TurnTaking(Bare(other), worker=worker)
-    Search(study, more, SPACE, executor, "cpu", listener=executor).run()
+    Search(study, more, SPACE, executor, "cpu", listeners=[executor]).run()
     worker.close()
     row: dict[str, Any] = {"sampler": sampler, "finished": finished, "trials": steps}
     for column, name in enumerate(("wall", "cpu")):

@@ -165,12 +165,18 @@ class Recipe(Section):
         needed |= {limit.key for limit in self.parsed_limits}
         return tuple(key for key in MEASURING_ORDER if key in needed)
 
+    @property
+    def timed(self) -> tuple[str, ...]:
+        """The metrics to measure that are times, and so depend on the device and on what else runs there."""
+        return tuple(key for key in self.measured if key in TIMES)
+
     def identity(self) -> dict[str, Any]:
         """What must not change when a study goes on: all but the budget."""
         free = {"trials": True, "timeout": True, "trial_timeout": True, "question": True, "grid": {"band": True}}
         return self.model_dump(mode="json", exclude=free, warnings=False)  # type: ignore[arg-type]
 
 
+TIMES = frozenset({"latency_ms", "infer_images_per_s", "train_images_per_s"})
 MEASURING_ORDER = ("latency_ms", "infer_images_per_s", "train_images_per_s", "peak_memory_mib", "top1_pct")
 
 

@@ -91,6 +91,9 @@ class Commanded:
             else:
                 self.asked.append(word)
 
+    def age(self, job: int) -> float:
+        return 0.0
+
     def cancel(self, job: int, reason: str) -> None: ...
 
     def close(self) -> None: ...
@@ -104,6 +107,8 @@ class Crier:
         print(json.dumps({"trial": record.trial, "state": record.state, "reused": record.reused, "at": at}), flush=True)
 
     def tick(self) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
 
 def main() -> None:
@@ -123,7 +128,7 @@ def main() -> None:
         study = open_or_create(storage, known, space(), "cpu", "nas search --space efficientnetv2", ENVIRONMENT).study
         executor = Commanded(options.pace, width=options.width)
         baselines = resolve_baselines(known, space())
-        search = Search(study, known, space(), executor, "cpu", baselines, listener=Crier())
+        search = Search(study, known, space(), executor, "cpu", baselines, listeners=[Crier()])
         executor.search = search
         search.run()
 

@@ -99,6 +99,9 @@ class _Lines:
     def tick(self) -> None:
         return
 
+    def note(self, text: str) -> None:
+        console.say(f"note   {text}")
+
 
 class _Bar:
     """The same lines above a bar with the time left and the state of the front."""
@@ -142,6 +145,9 @@ class _Bar:
         )
         self.progress.update(self.task, completed=self.search.done, state=state)
 
+    def note(self, text: str) -> None:
+        self.progress.console.print(f"note   {text}", markup=False)
+
     def _best(self) -> str:
         """The best value so far of the first objective."""
         first, members = self.search.objectives[0], self.search.ledger.front.members
@@ -156,9 +162,9 @@ def watch(search: Search, total: int) -> Iterator[None]:
     """Show the search on standard error while it runs."""
     if sys.stderr.isatty() and not console.MANNERS.quiet:
         bar = _Bar(search, total)
-        search.listener = bar
+        search.listeners.append(bar)
         with bar.progress:
             yield
     else:
-        search.listener = _Lines(search)
+        search.listeners.append(_Lines(search))
         yield

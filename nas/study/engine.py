@@ -6,7 +6,8 @@ One driver owns the study. Workers get a spec and return readings; they never se
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -17,9 +18,11 @@ from nas.arch import Architecture
 from nas.foreign import Foreign
 from nas.recipe import Recipe, parse_duration
 from nas.record import Record
+from nas.study.driver import StorageLostError, driver_storage
 from nas.study.executors import Executor, Result, Spec
 from nas.study.ledger import Ledger
 from nas.study.outcome import Outcomes, now, stored
+from nas.study.pace import Pace
 from nas.study.queue import INTERRUPTED, Queue
 from nas.study.space import Space
 from nas.study.storage import records
@@ -28,6 +31,9 @@ Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
 GRACE = 8.0  # seconds that running trials get to finish after an interrupt
 _MOST_FREE = 2_000  # trials in a row that are over a limit, or known, after which the search gives up
 _TICK = 0.25
+_CHECK = 15.0  # seconds between looks at whether the study is still this driver's
+_REMIND = 60.0  # seconds between words about a storage that stays away
+_RETRIES = 1  # of a network whose worker was lost
 
 
 class Listener(Protocol):
@@ -41,21 +47,34 @@ class Listener(Protocol):
         """Called a few times a second while measurements run."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something happened that is no trial: the storage is away, a worker was lost."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """A network being measured, and the trials that wait for it; a baseline outside the space has none."""
+class _Asked:
+    """A network to be measured, and the trials that ask for it; a baseline outside the space has none."""
 
     arch: Architecture | Foreign
     trials: list[Trial]
     baseline: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(_Asked):
+    """A network being measured."""
+
     started: str
-    deadline: float  # monotonic
+    longest: float  # seconds that it may run
 
 
 @dataclass
 class Search:
-    """One driver of one study. Set `stop` (from a signal handler, say) to end `run` early and cleanly."""
+    """One driver of one study. Set `stop` (from a signal handler, say) to end `run` early and cleanly.
+
+    `guard`: called now and then; raises when the study is no longer this driver's.
+    """
 
     study: optuna.Study
     recipe: Recipe
@@ -63,22 +82,32 @@ class Search:
     executor: Executor
     device: str
     baselines: Mapping[str, Architecture | Foreign] = field(default_factory=dict)
-    listener: Listener | None = None
+    listeners: list[Listener] = field(default_factory=list)
     stop: Stopped | None = None
+    guard: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        self._outcomes = Outcomes(self.study.study_name, self.recipe, self.space)
+        self._storage = driver_storage(self.study)
+        self._storage.waiting, self._storage.back = self._storage_away, self._storage_back
+        found = records(self.study)
+        self._outcomes = Outcomes(self.study.study_name, self.recipe, self.space, found)
         self.objectives = self._outcomes.objectives
         trials = self.study.get_trials(deepcopy=False)
         repeats = [trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs]
-        self.ledger = Ledger.of(self.objectives, records(self.study), repeats)
+        self.ledger = Ledger.of(self.objectives, found, repeats)
         self._queue = Queue(self.study, self.space, self.ledger, self._outcomes, self.recipe.seed)
-        self._workers = self.executor.capacity
+        self.workers = self.executor.capacity
+        self.pace = Pace(self.workers)
         self._jobs: dict[int, _Job] = {}
+        self._ahead: deque[_Asked] = deque()
         self._submitted = 0
         self._free = 0  # trials in a row that cost nothing
         self._outside: dict[str, Architecture | Foreign] = {}
+        self._lost: set[str] = set()  # ids of baselines outside the space whose worker was lost
         self._end = float("inf")
+        self._checked = time.monotonic()
+        self._reminded = float("-inf")
+        self._said_slow = False
 
     @property
     def done(self) -> int:
@@ -91,20 +120,36 @@ class Search:
         return sum(bool(job.trials) for job in self._jobs.values())
 
     def run(self) -> Stopped:
-        """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set."""
+        """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set.
+
+        Raises: StorageLostError where the storage takes no more; ExecutorError where no worker starts.
+        """
         self._prepare()
         end = time.monotonic() + (parse_duration(self.recipe.timeout) if self.recipe.timeout else float("inf"))
         while True:
             if self.stop is None and time.monotonic() > end:
                 self.stop = "timeout"
-            started = self.stop is None and self.executor.capacity > 0 and self._start_next()
-            if not self._jobs and not started:
-                return self.stop or "done"
-            for result in self.executor.wait(0 if started else _TICK) if self._jobs else ():
+            began = self.stop is None and self._go_on()
+            if not self._jobs and not began:
+                self._give_back()
+                if self.stop or not self._waits_for_room:
+                    return self.stop or "done"
+            for result in self.executor.wait(0 if began else _TICK) if self._jobs or not began else ():
                 self._finish(result)
-            self._enforce_deadlines()
-            if self.listener:
-                self.listener.tick()
+            self._enforce_limits()
+            for listener in self.listeners:
+                listener.tick()
+
+    @property
+    def _waits_for_room(self) -> bool:
+        """Whether networks are left to measure and no worker is there for them, as when a cluster's head is lost."""
+        return self.executor.capacity == 0 and (bool(self._outside) or self._wanted > 0)
+
+    @property
+    def _wanted(self) -> int:
+        """Networks of the total that are neither measured nor being measured nor asked for."""
+        ahead = sum(bool(asked.trials) for asked in self._ahead)
+        return self.recipe.trials - self.done - self.running - ahead
 
     def _prepare(self) -> None:
         """Settle what an earlier driver left, and queue what is measured before the sampler is asked."""
@@ -117,16 +162,34 @@ class Search:
             elif arch.id not in self.ledger.measured:
                 self._outside[name] = arch
         self._queue.fill(inside)
+        self._storage.commit()
 
     # From asking to measuring.
 
-    def _start_next(self) -> bool:
-        """Start one more measurement, or tell a trial that needs none; False when there is nothing to start."""
+    def _go_on(self) -> bool:
+        """Start one more measurement, or ask for one ahead; False when there is nothing to do but wait."""
+        room = self.executor.capacity > 0
+        if room and self._ahead:
+            self._submit(self._ahead.popleft())
+            return True
+        if not room and (not self._jobs or len(self._ahead) >= self.pace.ahead):
+            return False
+        before = time.monotonic()
+        asked = self._ask()
+        if isinstance(asked, _Asked):
+            if asked.trials:
+                self.pace.asked(time.monotonic() - before)
+                self._say_if_slow()
+            (self._submit if room else self._ahead.append)(asked)
+        return bool(asked)
+
+    def _ask(self) -> _Asked | bool:
+        """The next network to measure; True where a trial was told that needs no measuring, False where none is
+        left."""
         if self._outside:
             name = next(iter(self._outside))
-            self._submit(self._outside.pop(name), [], name)
-            return True
-        if self.done + self.running >= self.recipe.trials or (self.space.listed and not self._queue.waiting):
+            return _Asked(self._outside.pop(name), [], name)
+        if self._wanted <= 0 or (self.space.listed and not self._queue.waiting):
             return False
         if (self._free >= _MOST_FREE or self._queue.tried_out) and not self._queue.waiting:  # a retry may be due
             self.stop = "exhausted"
@@ -141,21 +204,27 @@ class Search:
             record = self._outcomes.record(arch, trial.number, trial.user_attrs, "infeasible")
             self._tell(trial, replace(record, excess=excess))
             return True
-        waiting = next((job for job in self._jobs.values() if job.arch == arch), None)
-        if arch.id in self.ledger.measured or waiting:
-            self._free += 1
-            self._queue.add_neighbour(trial, {job.arch.id for job in self._jobs.values()})
-            if waiting:
-                waiting.trials.append(trial)
-            else:
-                self._tell_reading(trial, arch, self.ledger.measured[arch.id])
+        if self._is_known(trial, arch):
             return True
         self._free = 0
-        self._submit(arch, [trial], baseline)
+        return _Asked(arch, [trial], baseline)
+
+    def _is_known(self, trial: Trial, arch: Architecture) -> bool:
+        """Whether the network needs no measuring of its own; then its trial is told, or waits for the one that runs."""
+        under_way = [*self._jobs.values(), *self._ahead]
+        waiting = next((other for other in under_way if other.arch == arch), None)
+        if arch.id not in self.ledger.measured and not waiting:
+            return False
+        self._free += 1
+        self._queue.add_neighbour(trial, {other.arch.id for other in under_way})
+        if waiting:
+            waiting.trials.append(trial)
+        else:
+            self._tell_reading(trial, arch, self.ledger.measured[arch.id])
         return True
 
-    def _submit(self, arch: Architecture | Foreign, trials: list[Trial], baseline: str) -> None:
-        repeats = max(self.recipe.repeats, self.recipe.baseline_repeats if baseline else 1)
+    def _submit(self, asked: _Asked) -> None:
+        repeats = max(self.recipe.repeats, self.recipe.baseline_repeats if asked.baseline else 1)
         settings = {
             "measure": list(self.recipe.measured),
             "timing": self.recipe.timing.model_dump(mode="json"),
@@ -164,24 +233,82 @@ class Search:
             "repeats": repeats,
         }
         self._submitted += 1
-        deadline = time.monotonic() + parse_duration(self.recipe.trial_timeout) * repeats
-        self._jobs[self._submitted] = _Job(arch, trials, baseline, now(), deadline)
-        self.executor.submit(Spec(str(arch), settings, self.recipe.seed, self._submitted))
+        # Workers of one machine time one after the other: a trial may wait for all others.
+        turns = self.workers if self.recipe.timed and self.device == "cpu" else 1
+        longest = parse_duration(self.recipe.trial_timeout) * repeats * max(1, turns)
+        self._jobs[self._submitted] = _Job(asked.arch, asked.trials, asked.baseline, now(), longest)
+        self._storage.commit()  # a trial is seen to run before it does
+        self.executor.submit(Spec(str(asked.arch), settings, self.recipe.seed, self._submitted))
 
-    def _enforce_deadlines(self) -> None:
+    def _give_back(self) -> None:
+        """Fail what was asked for and not measured, and queue it for the next driver."""
+        while self._ahead:
+            asked = self._ahead.popleft()
+            for trial in asked.trials:
+                record = self._outcomes.record(asked.arch, trial.number, trial.user_attrs, "failed")
+                if trial is asked.trials[0]:
+                    self._retry(trial, 0)
+                    self._tell(trial, replace(record, reason=INTERRUPTED))
+                else:
+                    self._tell(trial, replace(record, reason=INTERRUPTED, reused=asked.trials[0].number))
+
+    def _say_if_slow(self) -> None:
+        if self._said_slow or self.pace.load <= 1 or self.done < self.workers:
+            return
+        self._said_slow = True
+        faster = "; --sampler nsga2 or random is faster" if self.recipe.sampler in ("tpe", "gp") else ""
+        self._announce(
+            f"{self.recipe.sampler} takes {self.pace.asking:.2g} s to suggest a network: {self.workers} workers that "
+            f"measure one in {self.pace.measuring:.2g} s wait for it{faster}"
+        )
+
+    def _enforce_limits(self) -> None:
         moment = time.monotonic()
         if self.stop == "interrupted" and self._end == float("inf"):
             self._end = moment + GRACE
         for number, job in self._jobs.items():
             if moment > self._end:
                 self.executor.cancel(number, INTERRUPTED)
-            elif moment > job.deadline:
+            elif self.executor.age(number) > job.longest:
                 self.executor.cancel(number, f"longer than its time limit of {self.recipe.trial_timeout}")
+        if self.guard and moment > self._checked + _CHECK:
+            self._checked = moment
+            self.guard()
+
+    # The storage, when it is away.
+
+    def _storage_away(self, reason: str, seconds: float) -> None:
+        moment = time.monotonic()
+        if moment > self._reminded + _REMIND:
+            self._reminded = moment
+            since = f" for {seconds:.0f} s" if seconds >= 1 else ""
+            self._announce(f"the storage is away{since} ({reason}); waiting for it, no result is lost")
+        for listener in self.listeners:
+            listener.tick()
+        if self.stop == "interrupted":
+            self._end = min(self._end, moment + GRACE)
+            if moment > self._end:
+                raise StorageLostError(
+                    f"the storage is away ({reason}): what runs could not be told",
+                    "it is measured again by the next run",
+                )
+
+    def _storage_back(self) -> None:
+        self._reminded = float("-inf")
+        self._announce("the storage is back")
+        if self.guard:
+            self.guard()
+
+    def _announce(self, text: str) -> None:
+        for listener in self.listeners:
+            listener.note(text)
 
     # From a result to a told trial.
 
     def _finish(self, result: Result) -> None:
         job = self._jobs.pop(result.job)
+        if not result.lost:
+            self.pace.measured(result.seconds)
         first = job.trials[0] if job.trials else None
         number, attrs = (first.number, first.user_attrs) if first else (None, {"baseline": job.baseline})
         record = replace(
@@ -189,17 +316,17 @@ class Search:
             reason=result.error,
             started=job.started,
             seconds=round(result.seconds, 3),
-            environment={**result.environment, "workers": self._workers},
+            environment={**result.environment, "workers": self.workers},
         )
         if not result.error:
             record = self._outcomes.completed(record, result.readings)
         if first is None:
-            self.study.set_user_attr(f"baseline:{job.arch.id}", record.to_json())
-            self._note(record)
+            self._finish_outside(job, record, again=result.lost and not result.cancelled)
             return
         if result.error == INTERRUPTED:
-            attempt = first.user_attrs.get("attempt", 0)
-            self._queue.retry(first.number, first.params, first.user_attrs, attempt=attempt)
+            self._retry(first, 0)
+        elif result.lost and not result.cancelled and first.user_attrs.get("attempt", 0) < _RETRIES:
+            self._retry(first, 1)  # what died with it says nothing of the network
         self._tell(first, record)
         for follower in job.trials[1:]:
             if record.state == "complete":
@@ -207,6 +334,19 @@ class Search:
             else:
                 own = self._outcomes.record(job.arch, follower.number, follower.user_attrs, "failed")
                 self._tell(follower, replace(own, reused=first.number, reason=record.reason))
+
+    def _finish_outside(self, job: _Job, record: Record, *, again: bool) -> None:
+        """A baseline that is no trial: stored beside the trials, tried once more if its worker was lost."""
+        if again and job.arch.id not in self._lost:
+            self._lost.add(job.arch.id)
+            self._outside[job.baseline] = job.arch
+        self.study.set_user_attr(f"baseline:{job.arch.id}", record.to_json())
+        self._storage.commit()
+        self._note(record)
+
+    def _retry(self, trial: Trial, more: int) -> None:
+        attempt = trial.user_attrs.get("attempt", 0) + more
+        self._queue.retry(trial.number, trial.params, trial.user_attrs, attempt=attempt)
 
     def _tell_reading(self, trial: Trial, arch: Architecture | Foreign, known: Record) -> None:
         """Tell a trial of a network that was measured before: its readings, and whose they are."""
@@ -228,5 +368,5 @@ class Search:
 
     def _note(self, record: Record) -> None:
         self.ledger.add(record)
-        if self.listener:
-            self.listener.told(record)
+        for listener in self.listeners:
+            listener.told(record)

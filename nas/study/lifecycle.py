@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
 
 from nas.arch import Architecture
 from nas.cost import cost
@@ -19,6 +20,8 @@ from nas.metric import COMPUTED, Limit
 from nas.recipe import GridOptions, Recipe, Timing, Training
 from nas.space import DESCRIPTION
 from nas.space_file import load_architecture
+from nas.study.driver import drive
+from nas.study.rows import StoredStudy, create_study, study_id
 from nas.study.samplers import make_sampler
 from nas.study.space import Space
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts
@@ -39,25 +42,11 @@ def open_or_create(
     storage: RDBStorage, recipe: Recipe, space: Space, device: str, command: str, environment: Mapping[str, Any]
 ) -> Opened:
     """The study of this recipe. Raises: StudyError when it exists with another recipe, space or device type."""
-    directions = [objective.goal for objective in recipe.parsed_objectives]
     name = recipe.name
-    if name in optuna.get_all_study_names(storage=storage):
-        study = optuna.load_study(study_name=name, storage=storage)
-        refuse_changes(study, recipe, space, device)
-        stored = {**facts(study), "recipe": recipe.model_dump(mode="json")}
-        if stored != facts(study):  # another budget: the rest may not differ
-            study.set_user_attr("nas", stored)
-        number = len(study.get_trials(deepcopy=False))
-        # Optuna does not store a sampler's state: a seed of its own keeps it from suggesting the first trials again. A
-        # grid numbers its points by the seed, and must keep it.
-        fresh = recipe.seed if recipe.sampler == "grid" or not number else _seed(recipe.seed, number)
-        study.sampler = make_sampler(recipe.sampler, space, fresh)
-        return Opened(study, True)
-    sampler = make_sampler(recipe.sampler, space, recipe.seed)
-    study = optuna.create_study(study_name=name, storage=storage, directions=directions, sampler=sampler)
-    study.set_user_attr(
-        "nas",
-        {
+    with storage.engine.connect() as connection:
+        resumed = study_id(connection, name) is not None
+    if not resumed:
+        facts_of = {
             "schema": STUDY_SCHEMA,
             "recipe": recipe.model_dump(mode="json"),
             "space": space.to_document(),
@@ -65,9 +54,22 @@ def open_or_create(
             "command": command,
             "environment": dict(environment),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
-    return Opened(study, False)
+        }
+        goals = [StudyDirection[objective.goal.upper()] for objective in recipe.parsed_objectives]
+        with storage.engine.begin() as connection:  # a study without its facts would be nobody's
+            create_study(connection, StoredStudy(name, goals, {"nas": facts_of}, {}, []))
+    study = drive(storage, name, make_sampler(recipe.sampler, space, recipe.seed))
+    if resumed:
+        refuse_changes(study, recipe, space, device)
+        stored = {**facts(study), "recipe": recipe.model_dump(mode="json")}
+        if stored != facts(study):  # another budget: the rest may not differ
+            study.set_user_attr("nas", stored)
+        number = len(study.get_trials(deepcopy=False))
+        # Optuna does not store a sampler's state: a seed of its own keeps it from suggesting the first trials again. A
+        # grid numbers its points by the seed, and must keep it.
+        if recipe.sampler != "grid" and number:
+            study.sampler = make_sampler(recipe.sampler, space, _seed(recipe.seed, number))
+    return Opened(study, resumed)
 
 
 def _seed(seed: int, trials: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from nas.arch import Architecture
 from nas.cost import cost
 from nas.foreign import Foreign
 from nas.metric import COMPUTED
-from nas.recipe import Recipe
+from nas.recipe import TIMES, Recipe
 from nas.record import Reading, Record, State
 from nas.study.space import Space
 
@@ -20,8 +20,10 @@ from nas.study.space import Space
 class Outcomes:
     """Makes the records of one study."""
 
-    def __init__(self, study: str, recipe: Recipe, space: Space) -> None:
+    def __init__(self, study: str, recipe: Recipe, space: Space, records: Iterable[Record] = ()) -> None:
         self.study, self.space, self.seed = study, space, recipe.seed
+        self.timed = recipe.timed
+        self.timed_on = device_of_times(records, recipe)
         self.objectives = recipe.parsed_objectives
         self.limits = sorted(recipe.parsed_limits, key=str)
 
@@ -59,6 +61,12 @@ class Outcomes:
         try:
             readings = {**record.readings, **{key: Reading.from_json(value) for key, value in measured.items()}}
             record = replace(record, readings=readings)
+            if odd := next((key for key, value in record.values.items() if not _possible(key, value)), None):
+                return replace(
+                    record, reason=f"{odd} cannot be {record.values[odd]:.4g}", readings=self._closed(record)
+                )
+            if other := self._other_device(record):
+                return replace(record, reason=other)
             for objective in self.objectives:
                 value = objective.value(record.values)
                 if value is None or not math.isfinite(value):
@@ -70,6 +78,17 @@ class Outcomes:
         except (TypeError, KeyError, ArithmeticError):
             return replace(record, reason="the worker answered readings that do not read")
 
+    def _closed(self, record: Record) -> dict[str, Reading]:
+        return {key: reading for key, reading in record.readings.items() if key in (*COMPUTED, "rank_score")}
+
+    def _other_device(self, record: Record) -> str:
+        """That the record's times are not of the device of all others; nothing where they are."""
+        here = _device(record, self.timed)
+        if here is None or here == (self.timed_on or here):
+            self.timed_on = self.timed_on or here
+            return ""
+        return f"timed on {here}; the times of this study are of {self.timed_on}, and do not compare"
+
     def excess(self, values: Mapping[str, float]) -> dict[str, float]:
         """How far outside each limit; a limit on something not measured yet counts as met."""
         return {str(limit): limit.excess(values[limit.key]) if limit.key in values else 0.0 for limit in self.limits}
@@ -77,6 +96,24 @@ class Outcomes:
     def fits(self, arch: Architecture) -> bool:
         """Whether the network's cost in closed form is within the limits."""
         return all(value <= 0 for value in self.excess(asdict(cost(arch))).values())
+
+
+def device_of_times(records: Iterable[Record], recipe: Recipe) -> str | None:
+    """Name of the device that a study's times were taken on; None where nothing was timed so far."""
+    complete = (record for record in records if record.state == "complete")
+    return next((name for record in complete if (name := _device(record, recipe.timed)) is not None), None)
+
+
+def _device(record: Record, timed: Sequence[str]) -> str | None:
+    found = (record.readings[key].conditions.get("device") for key in timed if key in record.readings)
+    return next((str(name) for name in found if name is not None), None)
+
+
+def _possible(key: str, value: float) -> bool:
+    """Whether a reading can be what it says: finite, a share of 100 % at most, nothing below 0, no speed of 0."""
+    if not math.isfinite(value) or value < 0 or (key == "top1_pct" and value > 100):
+        return False
+    return value > 0 or key not in TIMES
 
 
 def stored(record: Record) -> dict[str, Any]:

@@ -60,6 +60,10 @@ class Executor(Protocol):
         """Results that came within `timeout` seconds; empty when none did. Raises: ExecutorError."""
         ...
 
+    def age(self, job: int) -> float:
+        """Seconds that a job has been running; 0 while it waits for a place, and for one that has ended."""
+        ...
+
     def cancel(self, job: int, reason: str) -> None:
         """Stop a running job; its result is lost, with this reason. Nothing for a job that has ended."""
         ...

@@ -108,6 +108,9 @@ class LocalExecutor:
                 results += self._read(number, line)
         return results
 
+    def age(self, job: int) -> float:
+        return next((time.monotonic() - worker.started for worker in self._workers.values() if worker.job == job), 0.0)
+
     def cancel(self, job: int, reason: str) -> None:
         for worker in self._workers.values():
             if worker.job == job:
