@@ -26,6 +26,7 @@ from nas.recipe import Recipe
 from nas.record import Reading, Record
 from nas.space import SearchSpace
 from nas.space_file import load_architecture, load_space
+from nas.study.driver import driver_storage
 from nas.study.lifecycle import open_or_create
 from nas.study.outcome import Outcomes, stored
 from nas.study.storage import open_storage
@@ -127,9 +128,11 @@ def write_study(path: Path, known: Recipe, records: Sequence[Record]) -> str:
     for record in records:
         if record.trial is None:
             study.set_user_attr(f"baseline:{record.id}", record.to_json())
+    driver = driver_storage(study)
+    driver.commit()
     with closing(sqlite3.connect(path)) as connection, connection:
         first = connection.execute("SELECT coalesce(max(trial_id), 0) + 1 FROM trials").fetchone()[0]
-        _insert(connection, known, study._study_id, first, [one for one in records if one.trial is not None])
+        _insert(connection, known, driver.identity, first, [one for one in records if one.trial is not None])
     storage.engine.dispose()
     return url
 

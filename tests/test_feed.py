@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from nas.cli.options import DEFAULT_STORAGE
 from nas.record import Record, write_records
+from nas.study.driver import driver_storage
 from nas.study.feed import Changes, Source, open_sources, read_all, storage_option
 from nas.study.storage import StudyError, records
 from tests import report_records
@@ -95,12 +96,15 @@ def test_a_trial_is_running_until_its_state_says_otherwise(tmp_path: Path) -> No
     (source,) = open_sources(["test"], url(tmp_path))
     poll(source)
     trial = search.study.ask()
+    driver_storage(search.study).commit()
     assert [(one.state, one.arch) for one in found(poll(source))] == [("running", "")]
     arch = search.space.suggest(trial)
+    driver_storage(search.study).commit()
     assert [(one.state, one.arch) for one in found(poll(source))] == [("running", str(arch))]
     outcome = replace(search._outcomes.record(arch, trial.number, {}, "failed"), reason="it broke")
     kept = {key: value for key, value in outcome.to_json().items() if key not in ("study", "trial", "settings")}
     trial.set_user_attr("record", kept)
+    driver_storage(search.study).commit()
     assert {one.state for one in found(poll(source))} <= {"running"}, "the record is written first"
     search.study.tell(trial, state=TrialState.FAIL)
     assert [(one.state, one.reason) for one in found(poll(source))] == [("failed", "it broke")]
@@ -111,8 +115,10 @@ def test_a_waiting_trial_is_not_shown_before_it_runs(tmp_path: Path) -> None:
     search = open_search(tmp_path, make_recipe(trials=1, baselines=[]))
     (source,) = open_sources(["test"], url(tmp_path))
     search.study.enqueue_trial({}, user_attrs={"baseline": "b0"})
+    driver_storage(search.study).commit()
     assert found(poll(source)) == []
     search.study.ask()
+    driver_storage(search.study).commit()
     assert [(one.state, one.baseline) for one in found(poll(source))] == [("running", "b0")]
 
 
@@ -232,6 +238,7 @@ def test_a_running_trial_began_when_it_began_in_every_time_zone(
             time.tzset()
             search = open_search(tmp_path, make_recipe(trials=1, baselines=[]))
             search.study.ask()
+            driver_storage(search.study).commit()
             (told,) = found(poll(open_sources(["test"], url(tmp_path))[0]))
             (stored,) = records(search.study)
             for began in (told.started, stored.started):

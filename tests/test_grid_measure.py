@@ -24,6 +24,7 @@ from nas.record import read_records
 from nas.space import SpaceError
 from nas.study.engine import Search
 from nas.study.grid_space import GridSpace, parse_any_space
+from nas.study.driver import driver_storage
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
 from nas.study.storage import StudyError, open_storage, records, space_of
 from nas.training import proxy_resolution
@@ -179,6 +180,7 @@ def test_a_study_from_before_repeats_and_grids_goes_on(tmp_path: Path) -> None:
     old = {key: value for key, value in stored["recipe"].items() if key not in ("grid", "repeats")}
     old["training"] = {key: value for key, value in old["training"].items() if key != "pixels"}
     study.set_user_attr("nas", {**stored, "recipe": old})
+    driver_storage(study).commit()
     assert open_or_create(storage, plain, where, "cpu", "nas search", {}).resumed
     with pytest.raises(StudyError, match=r"training\.epochs: \d+ → 99"):
         open_or_create(storage, make_recipe(training={"epochs": 99}), where, "cpu", "nas search", {})

@@ -107,12 +107,14 @@ def test_records_of_a_storage_are_a_data_frame(tmp_path: Path) -> None:
 
 
 def store(url: str, recipe: object, space: nas.SearchSpace) -> None:
+    from nas.study.driver import driver_storage
     from nas.study.lifecycle import open_or_create
     from nas.study.storage import open_storage
 
     opened = open_or_create(open_storage(url, create=True), recipe, space, "cpu", "nas search", {})  # type: ignore[arg-type]
     trial = opened.study.ask()
     space.suggest(trial)
+    driver_storage(opened.study).commit()
 
 
 @pytest.mark.parametrize("source", ["sqlite:///nowhere/nas.db", "nowhere.jsonl", "nonsense://x", "sqlite:///nas.db"])

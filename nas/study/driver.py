@@ -60,7 +60,7 @@ class DriverStorage(InMemoryStorage):
             if identity is None:
                 raise StudyError(f"unknown study '{name}'")
             stored = read_study(connection, identity)
-        self._identity, self._rows = identity, dict(stored.ids)
+        self.identity, self._rows = identity, dict(stored.ids)
         self._touched: dict[int, Touched] = {}
         self._attributes: tuple[set[str], set[str]] = (set(), set())  # of the study: user, system
         self._load(stored)
@@ -166,14 +166,14 @@ class DriverStorage(InMemoryStorage):
             (STUDY_USER, study.user_attrs, self._attributes[0]),
             (STUDY_SYSTEM, study.system_attrs, self._attributes[1]),
         ):
-            write_study_attributes(connection, self._identity, {name: attrs[name] for name in names}, table)
+            write_study_attributes(connection, self.identity, {name: attrs[name] for name in names}, table)
         new = [number for number in self._touched if number not in self._rows]
-        known = find_trials(connection, self._identity, new) if again and new else {}
+        known = find_trials(connection, self.identity, new) if again and new else {}
         for number in sorted(self._touched):
             trial, touched = study.trials[number], self._touched[number]
             fresh = number not in self._rows and number not in known
             if fresh:
-                known[number] = insert_trial(connection, self._identity, trial)
+                known[number] = insert_trial(connection, self.identity, trial)
             write_trial(connection, self._rows.get(number, known.get(number, -1)), trial, touched, fresh=fresh)
         return known
 
