@@ -27,7 +27,8 @@ from nas.record import Record
 from nas.study.engine import Search
 from nas.study.executors import Result, Spec
 from nas.study.lifecycle import open_or_create, resolve_baselines
-from nas.study.storage import driver_lock, open_storage
+from nas.study.lock import driver_lock
+from nas.study.storage import open_storage
 from tests.explorer_readings import ENVIRONMENT, accuracy, counted, timing
 from tests.explorer_studies import recipe, space
 
@@ -123,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     known = recipe(options.name, options.trials, limits=(options.limit,), **options.changes)
-    with driver_lock(options.url):
+    with driver_lock(options.url, options.name):
         storage = open_storage(options.url, create=True)
         study = open_or_create(storage, known, space(), "cpu", "nas search --space efficientnetv2", ENVIRONMENT).study
         executor = Commanded(options.pace, width=options.width)

@@ -22,8 +22,9 @@ from nas.study.executors import Pool, Result, Spec
 from nas.study.executors.local import LocalExecutor
 from nas.study.grid_space import GridSpace
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
+from nas.study.lock import driver_lock
 from nas.study.space import Space
-from nas.study.storage import StudyError, driver_lock, open_storage, records
+from nas.study.storage import StudyError, open_storage, records
 from tests import workers
 from tests.conftest import make_recipe
 
@@ -440,7 +441,8 @@ def test_the_papers_scalar_reward_is_an_objective(tmp_path: Path) -> None:
 
 
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
-    with driver_lock(url(tmp_path)), pytest.raises(StudyError, match=r"pid \d+ on "), driver_lock(url(tmp_path)):
+    place = url(tmp_path)
+    with driver_lock(place, "a"), pytest.raises(StudyError, match=r"pid \d+ on "), driver_lock(place, "b"):
         pass
 
 

@@ -133,16 +133,18 @@ def run_plan(plan: Plan, json_output: bool) -> int:
     from nas.study.executors import ExecutorError, Pool
     from nas.study.executors.local import LocalExecutor
     from nas.study.lifecycle import open_or_create, resolve_baselines
-    from nas.study.storage import driver_lock, open_storage
+    from nas.study.lock import creating, driver_lock
+    from nas.study.storage import open_storage
 
     baselines = resolve_baselines(plan.recipe, plan.space)
     logs = _make_folder(plan.out / "logs")
-    with driver_lock(plan.storage):
-        storage = open_storage(plan.storage, create=True)
+    with driver_lock(plan.storage, plan.recipe.name, console.say) as lock:
+        with creating(plan.storage):
+            storage = open_storage(plan.storage, create=True)
         facts = environment(plan.device)
         opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)
         executor = LocalExecutor(Pool(min(plan.workers, plan.recipe.trials), logs, plan.device))
-        search = Search(opened.study, plan.recipe, plan.space, executor, plan.device, baselines)
+        search = Search(opened.study, plan.recipe, plan.space, executor, plan.device, baselines, guard=lock.check)
         try:
             announce(plan, search, opened.resumed)
             with watch(search, plan.recipe.trials), _signals(search) as received:

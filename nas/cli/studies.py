@@ -113,13 +113,14 @@ def delete_study(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a study and all its trials."""
-    from nas.study.storage import delete_study, driver_lock, open_storage, open_study
+    from nas.study.lock import driver_lock
+    from nas.study.storage import delete_study, open_storage, open_study
 
     open_study(open_storage(storage), study)
     if not yes and not sys.stdin.isatty():
         raise NasError(f"study '{study}' is not deleted without a word", "give --yes")
     if not yes and not typer.confirm(f"delete study '{study}' and all its trials from {storage}?"):
         raise typer.Exit(2)
-    with driver_lock(storage):
+    with driver_lock(storage, study, console.say):
         delete_study(open_storage(storage, create=True), study)
     console.say(f"deleted {study}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.util import find_spec
 from typing import Any
 
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Engine, make_url
 
 CONNECT_S = 10  # seconds that a connection may take
 _CONNECT_OPTION = {  # driver → what it calls the seconds it waits for a server
@@ -25,6 +27,15 @@ _LIBPQ = {
     "tcp_user_timeout": 20_000,
 }
 _LIBPQ_DRIVERS = ("psycopg", "psycopg2")
+_SESSION = {  # of the server: how it finds out that a client is gone; 0 for no limit
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20s",
+    "idle_in_transaction_session_timeout": "60s",
+    "idle_session_timeout": "0",
+    "lock_timeout": "15s",
+}
 
 
 def with_driver(url: str) -> URL:
@@ -55,3 +66,19 @@ def driver_hint(url: str) -> str:
     if url.startswith("postgresql"):
         return "pip install 'nas[postgresql]'"
     return "install the database's Python driver, for example pip install pymysql"
+
+
+def notice_silence(engine: Engine) -> None:
+    """Let PostgreSQL end sessions whose client fell silent, and so free what they lock; other servers as they are.
+
+    Its own default is two hours, in which a transaction that was cut off would block the one that repeats it.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _settle(connection: Any, _: Any) -> None:
+        with closing(connection.cursor()) as cursor:
+            for name, value in _SESSION.items():  # of those that this version of the server knows
+                cursor.execute("SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s", (value, name))
+        connection.commit()

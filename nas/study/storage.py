@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import socket
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.record import SCHEMA, Record, State
 from nas.study.grid_space import parse_any_space
-from nas.study.server import driver_hint, engine_options, with_driver
+from nas.study.server import driver_hint, engine_options, notice_silence, with_driver
 from nas.study.space import Space
 
 STUDY_SCHEMA = 1
@@ -40,6 +37,10 @@ _SECRET = frozenset({"password", "passwd", "pwd", "passphrase", "sslpassword", "
 
 class StudyError(NasError):
     """A storage or a study that is not there, not ours, changed, or held by another driver."""
+
+
+class LockLostError(StudyError):
+    """The study is no longer this driver's: another one has it."""
 
 
 def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBStorage:
@@ -57,9 +58,9 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
         server = with_driver(url)
         whole, engine = server.render_as_string(hide_password=False), engine_options(server, connect_s)
     try:
-        return RDBStorage(url=whole, engine_kwargs=engine, skip_table_creation=not create)
+        storage = RDBStorage(url=whole, engine_kwargs=engine, skip_table_creation=not create)
     except ImportError as error:
-        raise _no_driver(url, error) from None
+        raise no_driver(url, error) from None
     except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
         raise unreachable(url, error) from None
     except (RuntimeError, ValueError) as error:  # another Optuna schema
@@ -67,6 +68,10 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
         raise StudyError(
             f"storage {masked(url)}: {reason}", "open it with the Optuna that wrote it, or take another file"
         ) from None
+    if path is None:
+        storage.engine.dispose()  # of connections made before this
+        notice_silence(storage.engine)
+    return storage
 
 
 def unreachable(url: str, error: Exception) -> StudyError:
@@ -76,7 +81,8 @@ def unreachable(url: str, error: Exception) -> StudyError:
     return StudyError(f"storage {masked(url)}: cannot be reached: {reason}", "check the URL and the server")
 
 
-def _no_driver(url: str, error: ImportError) -> StudyError:
+def no_driver(url: str, error: ImportError) -> StudyError:
+    """The error of a storage whose driver is not installed."""
     return StudyError(f"storage {masked(url)}: no driver: {error.__cause__ or error}", driver_hint(url))
 
 
@@ -88,7 +94,7 @@ def sqlite_path(url: str) -> Path | None:
     except (ArgumentError, NoSuchModuleError):
         raise StudyError(f"storage '{masked(url)}' is not a URL Optuna can open", "write sqlite:///nas.db") from None
     except ImportError as error:
-        raise _no_driver(url, error) from None
+        raise no_driver(url, error) from None
     if not parsed.drivername.startswith("sqlite"):
         return None
     if not parsed.database or parsed.database == ":memory:":
@@ -106,7 +112,8 @@ def masked(url: str) -> str:
     return parsed.update_query_dict(secret).render_as_string(hide_password=True).replace("=%2A%2A%2A", "=***")
 
 
-def _check_place(path: Path, url: str) -> None:
+def check_place(path: Path, url: str) -> None:
+    """Raises: StudyError where a file of this path could not be."""
     if path.is_dir():
         raise StudyError(f"storage {url}: {path} is a folder; expected a file")
     if not path.parent.is_dir():
@@ -114,7 +121,7 @@ def _check_place(path: Path, url: str) -> None:
 
 
 def _check_sqlite(path: Path, url: str, create: bool) -> None:
-    _check_place(path, url)
+    check_place(path, url)
     if not path.exists():
         if not create:
             raise StudyError(
@@ -169,33 +176,6 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
     return connection
-
-
-@contextmanager
-def driver_lock(url: str) -> Iterator[None]:
-    """Hold the storage as its one driver. Raises: StudyError with the holder's pid and host."""
-    path = sqlite_path(url)
-    if path is None:
-        yield
-        return
-    _check_place(path, url)
-    try:
-        file = path.with_name(path.name + ".lock").open("a+")
-    except OSError as error:
-        raise StudyError(f"storage {url}: cannot be written: {error.strerror}", "name another file") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise StudyError(
-                f"{url} is being written by {holder}", "wait for it, stop it, or take another file with --storage"
-            ) from None
-        file.truncate(0)
-        file.write(f"pid {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
 
 
 def delete_study(storage: RDBStorage, name: str) -> None:
