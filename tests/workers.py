@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from nas.arch import parse
@@ -69,3 +70,11 @@ def chatty(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, 
 
 def pid(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     return {"top1_pct": {"value": float(os.getpid())}}
+
+
+def says_where(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Writes its process into `file` and hangs; without one it is quick."""
+    if "file" not in settings:
+        return quick(architecture, settings, seed)
+    Path(settings["file"]).write_text(str(os.getpid()))
+    return hang(architecture, settings, seed)
