@@ -10,28 +10,30 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import IO
+from collections.abc import Mapping
+from typing import IO, Any
 
-from nas.study.executors import ExecutorError, Pool, Result, Spec
+from nas.private import append_private
+from nas.study.executors import EngineError, ExecutorError, Pool, Result, Spec
+from nas.study.machine import shares
 
 _MOST_STILLBORN = 3
 
 
 class _Worker:
-    """One process and the job it is at."""
+    """One process and the job it is at. `share`: what its specs are told of the machine; `gpu`: the one it sees."""
 
-    def __init__(self, number: int, evaluate: str, log: Path, threads: int | None) -> None:
+    def __init__(self, number: int, pool: Pool, share: Mapping[str, Any], gpu: str) -> None:
+        self.share = share
         self.job: int | None = None
         self.started = 0.0
         self.cancelled = ""
         # Threads that spin while they wait starve every other process on the machine, this one's other threads too.
         environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1"}
-        if threads is not None:
-            environment |= {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        with (log / f"worker-{number}.log").open("ab") as file:
+        environment |= {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}
+        with append_private(pool.logs / f"worker-{number}.log") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nas.study.worker", evaluate],
+                [sys.executable, "-m", "nas.study.worker", pool.evaluate],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -52,7 +54,8 @@ class _Worker:
         return self.process.stdout
 
     def send(self, spec: Spec) -> None:
-        line = {"architecture": spec.architecture, "settings": spec.settings, "seed": spec.seed, "job": spec.job}
+        settings = {**spec.settings, "share": self.share} if self.share else spec.settings
+        line = {"architecture": spec.architecture, "settings": settings, "seed": spec.seed, "job": spec.job}
         assert self.process.stdin is not None
         self.job, self.started = spec.job, time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # a worker that died idle is noticed by its closed pipe
@@ -73,12 +76,20 @@ class _Worker:
 
 
 class LocalExecutor:
-    """Worker processes on this machine. One that dies is replaced; its job's result says why."""
+    """Worker processes on this machine. One that dies is replaced; its job's result says why.
+
+    Several on a CPU have cores of their own and time one after the other; several on GPUs have one each.
+    Raises: EngineError for more workers than GPUs.
+    """
 
     def __init__(self, pool: Pool) -> None:
         pool.logs.mkdir(parents=True, exist_ok=True)
-        self._evaluate, self._log = pool.evaluate, pool.logs
-        self._threads = None if pool.workers == 1 else max(1, (os.cpu_count() or 1) // pool.workers)
+        self._pool = pool
+        self._gpus = _gpus(pool)
+        self._shares: list[dict[str, Any]] = [{}] * pool.workers
+        if pool.workers > 1:
+            turns = {"lock": str((pool.logs / "timing.lock").absolute())} if pool.timed and not self._gpus else {}
+            self._shares = [{"cores": cores, **turns} for cores in shares(pool.workers)]
         self._stillborn = 0
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, _Worker] = {}
@@ -124,7 +135,9 @@ class LocalExecutor:
         self._selector.close()
 
     def _spawn(self, number: int) -> None:
-        worker = self._workers[number] = _Worker(number, self._evaluate, self._log, self._threads)
+        worker = self._workers[number] = _Worker(
+            number, self._pool, self._shares[number], self._gpus[number] if self._gpus else ""
+        )
         self._selector.register(worker.stdout, selectors.EVENT_READ, number)
 
     def _bury(self, number: int, reason: str = "") -> list[Result]:
@@ -134,7 +147,7 @@ class LocalExecutor:
         worker.stop(patience=1.0)  # its pipe is closed: let it end, and say how
         self._stillborn = 0 if worker.ready or worker.cancelled else self._stillborn + 1
         if self._stillborn >= _MOST_STILLBORN:
-            log = self._log / f"worker-{number}.log"
+            log = self._pool.logs / f"worker-{number}.log"
             raise ExecutorError(f"workers do not start ({_cause(worker.process.returncode)}): see {log}")
         self._spawn(number)
         if worker.job is None:
@@ -160,6 +173,24 @@ class LocalExecutor:
             return self._bury(number, f"the worker answered nonsense: {line[:80]!r}")
         worker.job = None
         return [result]
+
+
+def _gpus(pool: Pool) -> list[str]:
+    """The GPU of each worker; none where they need not be told apart."""
+    if pool.workers == 1 or not pool.device.startswith("cuda"):
+        return []
+    if pool.device != "cuda":
+        raise EngineError(f"--workers {pool.workers}: {pool.device} is one GPU, and takes one worker", "--device cuda")
+    import torch
+
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = seen.split(",") if seen else [str(number) for number in range(torch.cuda.device_count())]
+    if len(found) < pool.workers:
+        raise EngineError(
+            f"--workers {pool.workers}: there are {len(found)} GPUs here, and each takes one worker",
+            f"--workers {max(1, len(found))}",
+        )
+    return found[: pool.workers]
 
 
 def _cause(code: int | None) -> str:
