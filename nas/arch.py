@@ -68,7 +68,7 @@ class Stage:
 
 
 _KERNELS = (1, 3, 5, 7, 9, 11)
-_MOST = {"channels": 65_536, "layers": 1_000, "resolution": 8_192, "classes": 1_000_000}
+_MOST = {"channels": 65_536, "layers": 1_000, "resolution": 8_192, "classes": 1_000_000, "stages": 200}
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,8 @@ def _check(arch: Architecture) -> None:
     positive("classes", arch.classes, _MOST["classes"])
     if not isinstance(arch.stages, tuple) or not arch.stages:
         raise ArchitectureError(f"stages: expected a tuple of at least one stage; got {arch.stages!r}")
+    if len(arch.stages) > _MOST["stages"]:
+        raise ArchitectureError(f"stages: expected at most {_MOST['stages']}; got {len(arch.stages):,}")
     for index, stage in enumerate(arch.stages, 1):
         _check_stage(stage, f"stage {index}")
         positive(f"stage {index} channels", stage.channels, _MOST["channels"])
@@ -196,6 +198,7 @@ _STAGE = re.compile(
 _STEM = re.compile(r"s(\d{1,9})(?:k(\d{1,9}))?(?:p(\d{1,9}))?")
 _OPS = {op.letter: op for op in Op}
 _LONGEST_TOKEN = 100
+_LONGEST = _LONGEST_TOKEN * (_MOST["stages"] + 10)
 _ACTIVATIONS = {activation.value for activation in Activation}
 _SCALARS = {"r": "resolution", "h": "head", "y": "classes"}
 
@@ -206,6 +209,8 @@ def parse(text: str) -> Architecture:
 
     Raises: ArchitectureError naming the token that does not read.
     """
+    if len(text) > _LONGEST:
+        raise ArchitectureError(f"notation: expected at most {_LONGEST:,} characters; got {len(text):,}")
     stages: list[Stage] = []
     values: dict[str, int] = {}
     activation: Activation | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,8 +47,8 @@ class Range:
     step: int
 
     @property
-    def values(self) -> tuple[Value, ...]:
-        return tuple(range(self.low, self.high + 1, self.step))
+    def values(self) -> Sequence[Value]:
+        return range(self.low, self.high + 1, self.step)
 
     def suggest(self, trial: Trial, name: str) -> Value:
         return trial.suggest_int(name, self.low, self.high, step=self.step)

@@ -14,7 +14,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nas.errors import NasError, nearest
 
-_LARGEST = 1_000_000  # bytes; a study or a space is a page
+_LARGEST = 65_536  # bytes; a study or a space is a page
+_MOST_VALUES = 5_000  # lists, mappings and what stands in them, keys too: a quarter of a second of reading
+_DEEPEST = 20  # lists and mappings within each other
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_LONGEST_NUMBER = 100  # characters; hexadecimal and base 60 would let a number of any size through
+
+
+# Commands of a terminal, marks that turn the reading direction, and halves of characters.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class DocumentError(NasError):
@@ -31,13 +39,37 @@ S = TypeVar("S", bound=Section)
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader without aliases (an alias bomb is not a study) and without silently repeated keys."""
+    """SafeLoader without aliases (an alias bomb is not a study), without silently repeated keys, and with bounds."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._composed = self._depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", mark)
-        return super().compose_node(parent, index)
+        self._composed += 1
+        if self._composed > _MOST_VALUES:
+            raise yaml.composer.ComposerError(None, None, f"more than {_MOST_VALUES:,} values; expected a page", mark)
+        if self._depth >= _DEEPEST:
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a number of {len(node.value):,} characters", node.start_mark
+            )
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and (match := _UNPRINTABLE.search(value)):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the character {ascii(match[0])[1:-1]} is no text", node.start_mark
+            )
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -54,10 +86,9 @@ class _Loader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in `path`. Raises: DocumentError with file and line for anything else."""
     try:
-        if path.stat().st_size > _LARGEST:
-            raise DocumentError(f"{path}: larger than {_LARGEST:,} bytes; expected a page of YAML")
-        text = path.read_text(encoding="utf-8")
-        document = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+        document = yaml.load(_text(path), _Loader)  # noqa: S506  (a SafeLoader)
+    except DocumentError:
+        raise
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}" if mark else ""
@@ -75,6 +106,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DocumentError(f"{path}: expected keys and values; got {describe(document)}")
     return document
+
+
+def _text(path: Path) -> str:
+    """The text of a small file. A device or a pipe may have no end: only what is a file is read."""
+    if not path.is_file() and not path.is_dir() and path.exists():
+        raise DocumentError(f"{path}: expected a file; got a device or a pipe")
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise DocumentError(f"{path}: larger than {_LARGEST:,} bytes; expected a page of YAML")
+    return content.decode("utf-8")
 
 
 def describe(value: object) -> str:

@@ -80,6 +80,26 @@ def is_foreign(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None
 
 
+def is_code(text: str) -> bool:
+    """Whether `text` is a `module:callable`: code of anyone, which building the network runs; no library's model is."""
+    return is_foreign(text) and text.partition(":")[0] not in LIBRARIES
+
+
+def check_allowed(text: str, where: str, allowed: bool) -> None:
+    """Nothing for a network that runs no stranger's code, or where the user allows it.
+
+    `text` stands in a file or a stored study, `where` says in which: what was downloaded may name any function of any
+    module. What a user names on the command line is allowed by that, and is not asked about.
+
+    Raises: ForeignError for a `module:callable` that is not allowed.
+    """
+    if is_code(text) and not allowed:
+        raise ForeignError(
+            f"{where}: {text[:200]} runs code, and code that a file or a stored study names is not run",
+            f"name it yourself: nas measure {text[:200]}; or search with --allow-code by a recipe that you trust",
+        )
+
+
 def split(text: str) -> Asked:
     """`torchvision:densenet169@224` taken apart. Raises: ForeignError for another form."""
     match = _REFERENCE.fullmatch(text)

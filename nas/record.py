@@ -16,6 +16,7 @@ from nas.errors import NasError
 
 SCHEMA = 1
 _ALWAYS = ("study", "trial", "state", "arch", "id")  # the other fields of a record are left out where empty
+LONGEST_LINE = 4 * 2**20  # characters; a record has a few thousand
 _LARGEST = 10**300  # of a whole number, which is read as a float as well
 State = Literal["complete", "infeasible", "failed", "running"]
 _KINDS: dict[str, type | UnionType] = {
@@ -160,14 +161,26 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a JSON-lines file. Raises: RecordError with file and line."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in _lines(path):
         if not line.strip():
             continue
         try:
             yield Record.from_json(json.loads(line))
         except (ValueError, RecursionError) as error:
             raise RecordError(f"{path}:{number}: {error}", getattr(error, "hint", "")) from None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file, numbered from 1. A device or a pipe may have no end, and a line may be no record's."""
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise RecordError(f"{path}: expected a file of records; got a device or a pipe")
+        with path.open(encoding="utf-8", newline="\n") as file:
+            number = 0
+            while line := file.readline(LONGEST_LINE + 1):
+                number += 1
+                if len(line) > LONGEST_LINE:
+                    raise RecordError(f"{path}:{number}: a line of more than {LONGEST_LINE:,} characters is no record")
+                yield number, line
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None

@@ -16,6 +16,10 @@ from nas.errors import nearest
 from nas.resources import find, is_file, names
 from nas.space import DEFAULTS, DESCRIPTION, SCALARS, STAGE, SearchSpace, SpaceError
 
+_MOST_STAGES = 60
+_MOST_OPTIONS = 20_000  # of all open cells together
+_LARGEST = 1e100  # networks
+
 
 def parse_space(document: Mapping[str, Any], source: str) -> SearchSpace:
     """The space of a YAML mapping. Raises: DocumentError `source: path: expected …; got …`."""
@@ -27,6 +31,8 @@ def parse_space(document: Mapping[str, Any], source: str) -> SearchSpace:
     rows = document.get("stages")
     if not isinstance(rows, list) or not rows:
         raise DocumentError(f"{source}: stages: expected a list of stages; got {describe(rows)}")
+    if len(rows) > _MOST_STAGES:
+        raise DocumentError(f"{source}: stages: expected at most {_MOST_STAGES}; got {len(rows):,}")
     stages = []
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -45,6 +51,7 @@ def parse_space(document: Mapping[str, Any], source: str) -> SearchSpace:
     if not isinstance(published, list) or not all(isinstance(item, str) for item in published):
         raise DocumentError(f"{source}: published: expected a list of names; got {describe(published)}")
     space = SearchSpace(name or Path(source).stem, scalars, tuple(stages), eps, origin, tuple(published))
+    _check_size(space, source)
     _check_members(space, source)
     return space
 
@@ -80,11 +87,24 @@ def _check_words(cell: Open, allowed: list[str], where: str) -> None:
             raise DocumentError(f"{where}: expected {' or '.join(allowed)}; got {describe(value)}")
 
 
+def _check_size(space: SearchSpace, source: str) -> None:
+    """Every option is tried before a search begins, and the size is printed: both must end."""
+    options = sum(len(cell.values) for cell in space.cells.values())
+    if options > _MOST_OPTIONS:
+        raise DocumentError(f"{source}: {options:,} options in all cells; expected at most {_MOST_OPTIONS:,}")
+    if space.size > _LARGEST:
+        raise DocumentError(f"{source}: more than {_LARGEST:.0e} networks; expected fewer open cells")
+
+
 def _check_members(space: SearchSpace, source: str) -> None:
     """Every option of every cell must make a network, also at the lowest resolution and the largest stride."""
     for number, row in enumerate(space.stages):
         layers, stride = row["layers"], row["stride"]
-        if not isinstance(layers, ByOp) and 0 in layers.values and (isinstance(stride, ByOp) or stride.values != (1,)):
+        if (
+            not isinstance(layers, ByOp)
+            and 0 in layers.values
+            and (isinstance(stride, ByOp) or set(stride.values) != {1})
+        ):
             raise DocumentError(
                 f"{source}: stages[{number}].layers: only a stage of stride 1 can have 0 layers",
                 "let layers begin at 1",

@@ -34,7 +34,7 @@ def test_cell_reads_prints_and_reads_back(raw: Any, kind: type, cell: Cell, text
 
 
 def test_values_are_the_options_in_their_order() -> None:
-    assert Range(16, 32, 8).values == (16, 24, 32)
+    assert tuple(Range(16, 32, 8).values) == (16, 24, 32)
     assert Choice((5, 3)).values == (5, 3)
     assert ByOp(((Op.MBCONV, 0.25), (Op.FUSED_MBCONV, 0))).value(Op.FUSED_MBCONV) == 0
 

@@ -147,14 +147,14 @@ def test_a_recipe_that_is_none(tmp_path: Path, old: str, new: str, says: str, hi
         ("just words", "expected keys and values; got the string 'just words'"),
         ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", ":2: not valid YAML: aliases (*name) are not allowed"),
         ("a: [1, 2\nb: 3\n", ":2: not valid YAML"),
-        ("a: " + "[" * 3000, "nested too deeply"),
+        ("a: " + "[" * 3000, ":1: not valid YAML: nested too deeply"),
         ("? !!set {a}\n: 3\n", ":1: not valid YAML: a key must be a word"),
         ("head: !!bool perhaps\n", "not valid YAML: a value does not fit its tag"),
         ("head: !!int ''\n", "not valid YAML: a value does not fit its tag"),
         ("head: !!python/object/apply:os.getcwd []\n", "not valid YAML: could not determine a constructor"),
         ("head: 2001-13-01\n", "not valid YAML: month must be in 1..12"),
         ("head: " + "9" * 5000 + "\n", "not valid YAML"),
-        ("head: " + "3" * 1_100_000, "larger than 1,000,000 bytes"),
+        ("head: " + "3" * 70_000, "file.yaml: larger than 65,536 bytes"),
     ],
 )
 def test_a_file_that_is_no_document(

@@ -392,7 +392,7 @@ def test_a_foreign_baseline_stands_on_the_front_of_a_search(
 ) -> None:
     (here / "tiny.yaml").write_text(SPACE)
     (here / "study.yaml").write_text(RECIPE)
-    done = run_nas("search", "--recipe", "study.yaml", "--device", "cpu")
+    done = run_nas("search", "--recipe", "study.yaml", "--device", "cpu", "--allow-code")
     assert done.returncode == 0, done.stderr
     records = {record.baseline: record for record in read_records(here / "runs" / "beside" / "data" / "records.jsonl")}
     theirs = records["theirs:net@32"]

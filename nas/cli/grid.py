@@ -139,9 +139,12 @@ def closed_grid(  # noqa: PLR0913, PLR0917
 def scalable_base(reference: str, storage: str) -> Architecture:
     """The architecture that `reference` names. Raises: NasError for one without stages to scale."""
     from nas.cli.refs import resolve_network
+    from nas.foreign import is_foreign
     from nas.scaling import scalable
 
-    if reference.startswith(("torchvision:", "timm:")):  # the prefix tells; their libraries take seconds to load
+    if (
+        is_foreign(reference) and not Path(reference).exists()
+    ):  # the form tells: nothing is loaded or called to refuse it
         return scalable(reference)
     return scalable(resolve_network(reference, storage), reference)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
-from nas.foreign import LIBRARIES, Foreign, ForeignError, is_foreign, read
+from nas.foreign import LIBRARIES, Foreign, ForeignError, check_allowed, is_foreign, read
 from nas.space_file import baselines, load_architecture
 
 
@@ -24,8 +24,14 @@ def resolve(reference: str, storage: str) -> Architecture:
 
 
 def resolve_network(reference: str, storage: str) -> Architecture | Foreign:
-    """The architecture or foreign network that `reference` names. Raises: NasError in one line."""
+    """The architecture or foreign network that `reference` names.
+
+    Raises: NasError in one line; also for STUDY:TRIAL where the study is of a `module:callable`: that is code which
+    the study names, and not the user.
+    """
     found = _from_study(reference, storage)
+    if isinstance(found, Foreign):
+        check_allowed(str(found), reference, allowed=False)
     if found is None and _is_foreign(reference):
         from nas.nets import resolve_foreign
 

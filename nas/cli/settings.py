@@ -8,6 +8,8 @@ from typing import Any
 
 from nas.errors import NasError, nearest
 
+_LARGEST = 262_144  # bytes; pyproject.toml is someone else's, and long
+
 _KNOWN = ("storage", "device", "data", "workers", "out")
 _COMMANDS = {
     "search": ("storage", "device", "data", "workers", "out"),
@@ -40,11 +42,11 @@ def _read(config: str) -> tuple[dict[str, Any], str]:
         if not path.is_file():
             continue
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            document = tomllib.loads(_text(path))
+        except (ValueError, RecursionError, OSError) as error:  # of TOML, of UTF-8, of numbers, or of the file
             if path.name == "pyproject.toml":
                 continue  # someone else's to mend
-            raise NasError(f"{name}: not valid TOML: {error}") from None
+            raise NasError(f"{name}: not valid TOML: {getattr(error, 'strerror', None) or error}") from None
         if path.name != "pyproject.toml":
             return document, name
         tools = document.get("tool")
@@ -54,3 +56,11 @@ def _read(config: str) -> tuple[dict[str, Any], str]:
         if table:
             return table, name
     return {}, ""
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise NasError(f"larger than {_LARGEST:,} bytes; expected a few lines")
+    return content.decode("utf-8").replace("\r\n", "\n")

@@ -15,7 +15,7 @@ from nas.arch import Architecture
 from nas.cost import cost
 from nas.document import Section, digest
 from nas.errors import NasError
-from nas.foreign import Foreign, is_foreign
+from nas.foreign import Foreign, check_allowed, is_foreign
 from nas.metric import COMPUTED, Limit
 from nas.recipe import GridOptions, Recipe, Timing, Training
 from nas.space import DESCRIPTION
@@ -148,17 +148,19 @@ def resolve(recipe: Recipe, space: Space) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def resolve_baselines(recipe: Recipe, space: Space) -> dict[str, Architecture | Foreign]:
+def resolve_baselines(recipe: Recipe, space: Space, *, allow_code: bool = False) -> dict[str, Architecture | Foreign]:
     """The recipe's baselines by name: the space's own (its smallest and largest, a grid's marks), then shipped ones.
 
-    Foreign networks lie outside any space.
+    Foreign networks lie outside any space. `allow_code`: a `module:callable` is imported and called, though a recipe or
+    a stored study names it.
 
-    Raises: NasError for a name that is none, or a foreign network that an objective would have to make narrower.
+    Raises: NasError for a name that is none, code that is not allowed, or a foreign network that an objective would
+    have to make narrower.
     """
-    return {name: space.named(name) or _baseline(name, recipe) for name in recipe.baselines}
+    return {name: space.named(name) or _baseline(name, recipe, allow_code) for name in recipe.baselines}
 
 
-def _baseline(name: str, recipe: Recipe) -> Architecture | Foreign:
+def _baseline(name: str, recipe: Recipe, allow_code: bool) -> Architecture | Foreign:
     if not is_foreign(name):
         return load_architecture(name)
     needed = {key for objective in recipe.parsed_objectives for key in objective.metrics}
@@ -169,6 +171,7 @@ def _baseline(name: str, recipe: Recipe) -> Architecture | Foreign:
             "network in nas' notation can be narrowed",
             "set training.width: 1.0, or leave it out",
         )
+    check_allowed(name, "baselines", allow_code)
     from nas.nets import resolve_foreign
 
     return resolve_foreign(name)
