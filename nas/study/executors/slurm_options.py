@@ -10,6 +10,7 @@ from nas.errors import nearest
 from nas.study.executors import EngineError, Pool
 
 MINUTES = 60  # of one job, unless time= says otherwise
+WARNING_S = 30  # before its end, in which a job says that it ends
 _WHOLE = frozenset({
     "cpus_per_task", "cpus_per_gpu", "gpus_per_node", "gpus_per_task", "num_gpus", "timeout_min", "signal_delay_s",
 })  # fmt: skip
@@ -31,6 +32,7 @@ def asked(pool: Pool, given: Mapping[str, str], generic: Collection[str], slurm:
         if key not in known:
             raise EngineError(f"engine slurm: unknown parameter '{key}'", nearest(key, known))
     words: dict[str, Any] = {"timeout_min": MINUTES, "name": "nas", **_share(pool, given)}
+    words["signal_delay_s"] = WARNING_S
     words["additional_parameters"] = {"no-requeue": True}  # what is measured twice is for the study to say
     words |= {key: _value(key, text) for key, text in given.items()}
     return {(key if key in generic else f"slurm_{key}"): value for key, value in words.items()}
