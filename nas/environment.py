@@ -16,6 +16,11 @@ from typing import Any
 _PACKAGES = ("nas", "torch", "torchvision", "optuna", "fvcore", "timm", "numpy")
 
 
+@cache
+def _known_versions() -> dict[str, str]:
+    return versions()
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
     found = {"python": platform.python_version()}
@@ -55,19 +60,23 @@ def driver_version() -> str | None:
 def environment(device: str) -> dict[str, Any]:
     """Versions, platform, processor, cores, threads, and of a GPU its name, memory, CUDA and driver.
 
-    A process that has not used a GPU so far stays without one: another is asked, and ends.
+    A process that has not used a GPU so far stays without one: another is asked, and ends. One that has not loaded
+    torch measured nothing with it, and has no threads to tell.
     """
-    import torch
-
     facts: dict[str, Any] = {
-        **versions(),
+        **_known_versions(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
         "device": device,
     }
+    if "torch" in sys.modules:
+        import torch
+
+        facts["threads"] = torch.get_num_threads()
     if device.startswith("cuda"):
+        import torch
+
         used: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
         asked = gpu_facts if used else _gpu_facts_from_outside
         facts |= {**asked(device), "cuda": torch.version.cuda, "driver": driver_version()}

@@ -8,12 +8,13 @@ touches its database, and so the only one that has to wait for a database that i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -23,12 +24,14 @@ from nas.study.rows import (
     STUDY_USER,
     StoredStudy,
     Touched,
+    add_parts,
+    everything,
     find_trials,
     insert_trial,
     read_study,
     study_id,
+    update_trial,
     write_study_attributes,
-    write_trial,
 )
 from nas.study.storage import StudyError, masked
 
@@ -62,6 +65,7 @@ class DriverStorage(InMemoryStorage):
             stored = read_study(connection, identity)
         self.identity, self._rows = identity, dict(stored.ids)
         self._touched: dict[int, Touched] = {}
+        self._open: dict[int, Touched] = {}  # of trials that have not ended: what is stored of them
         self._attributes: tuple[set[str], set[str]] = (set(), set())  # of the study: user, system
         self._load(stored)
 
@@ -73,6 +77,8 @@ class DriverStorage(InMemoryStorage):
             if trial.number != number:
                 raise StudyError(f"study '{stored.name}' is damaged: trial {number} is missing", "restore a copy of it")
             trial._trial_id = number
+            if not trial.state.is_finished():
+                self._open[number] = everything(trial)
             self._trial_id_to_study_id_and_number[number] = (_STUDY, number)
             study.trials.append(trial)
             study.param_distribution |= trial.distributions
@@ -83,15 +89,19 @@ class DriverStorage(InMemoryStorage):
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         number = super().create_new_trial(study_id, template_trial)
-        trial = self._get_trial(number)
-        whole = Touched(set(trial.params), set(trial.user_attrs), set(trial.system_attrs), trial.values is not None)
-        self._touched[number] = whole
+        self._touched[number] = everything(self._get_trial(number))
         return number
 
     def set_trial_param(
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
-        super().set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        """Optuna's copies the trial for each of its settings, for readers in other threads, of which there are none."""
+        trial, known = self._get_trial(trial_id), self._studies[_STUDY].param_distribution
+        self.check_trial_is_updatable(trial_id, trial.state)
+        if known.setdefault(param_name, distribution) is not distribution:
+            check_distribution_compatibility(known[param_name], distribution)
+        trial.params[param_name] = distribution.to_external_repr(param_value_internal)
+        trial.distributions[param_name] = distribution
         self._touch(trial_id).params.add(param_name)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -152,6 +162,11 @@ class DriverStorage(InMemoryStorage):
             time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
             attempt += 1
         self._rows |= known
+        for number, touched in self._touched.items():
+            if self._studies[_STUDY].trials[number].state.is_finished():
+                self._open.pop(number, None)
+            else:
+                self._open[number] = self._open.get(number, Touched()) | touched
         self._touched.clear()
         for names in self._attributes:
             names.clear()
@@ -171,10 +186,13 @@ class DriverStorage(InMemoryStorage):
         known = find_trials(connection, self.identity, new) if again and new else {}
         for number in sorted(self._touched):
             trial, touched = study.trials[number], self._touched[number]
-            fresh = number not in self._rows and number not in known
-            if fresh:
-                known[number] = insert_trial(connection, self.identity, trial)
-            write_trial(connection, self._rows.get(number, known.get(number, -1)), trial, touched, fresh=fresh)
+            if number in self._rows or number in known:
+                row = self._rows[number] if number in self._rows else known[number]
+                replaced = touched if again else self._open.get(number, Touched()) & touched
+                update_trial(connection, row, trial, replaced)
+            else:
+                row = known[number] = insert_trial(connection, self.identity, trial)
+            add_parts(connection, row, trial, touched)
         return known
 
     def _may_pass(self, error: SQLAlchemyError) -> str:
@@ -199,6 +217,11 @@ def driver_storage(study: optuna.Study) -> DriverStorage:
     storage = study._storage
     assert isinstance(storage, DriverStorage)
     return storage
+
+
+def tell(study: optuna.Study, trial: optuna.trial.Trial, state: TrialState, values: Sequence[float] | None) -> None:
+    """End a trial. As `Study.tell`, which afterwards copies the trial deeply for a caller who wants it."""
+    _tell_with_warning(study, trial, values, state)
 
 
 def drive(storage: RDBStorage, name: str, sampler: optuna.samplers.BaseSampler) -> optuna.Study:

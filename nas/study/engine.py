@@ -18,7 +18,7 @@ from nas.arch import Architecture
 from nas.foreign import Foreign
 from nas.recipe import Recipe, parse_duration
 from nas.record import Record
-from nas.study.driver import StorageLostError, driver_storage
+from nas.study.driver import StorageLostError, driver_storage, tell
 from nas.study.executors import Executor, Result, Spec
 from nas.study.ledger import Ledger
 from nas.study.outcome import Outcomes, now, stored
@@ -361,9 +361,9 @@ class Search:
                 trial.set_constraint(str(limit), record.excess[str(limit)])
         if record.state == "complete":
             values = [objective.value(record.values) for objective in self.objectives]
-            self.study.tell(trial, [float(value) for value in values if value is not None])
+            tell(self.study, trial, TrialState.COMPLETE, [float(value) for value in values if value is not None])
         else:
-            self.study.tell(trial, state=TrialState.PRUNED if record.state == "infeasible" else TrialState.FAIL)
+            tell(self.study, trial, TrialState.PRUNED if record.state == "infeasible" else TrialState.FAIL, None)
         self._note(record)
 
     def _note(self, record: Record) -> None:

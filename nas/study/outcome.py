@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from nas.arch import Architecture
@@ -46,8 +47,10 @@ class Outcomes:
 
     def computed(self, arch: Architecture | Foreign) -> dict[str, Reading]:
         """Readings in closed form; none of a foreign network, which its worker counts."""
-        if isinstance(arch, Foreign):
-            return {}
+        return {} if isinstance(arch, Foreign) else dict(self._computed(arch))
+
+    @lru_cache(maxsize=256)  # noqa: B019  (as long as its study is driven; asked when a trial begins and when it ends)
+    def _computed(self, arch: Architecture) -> dict[str, Reading]:
         spent = cost(arch)
         closed = {"by": "closed form", "resolution": arch.resolution}
         readings = {key: Reading(getattr(spent, key), conditions=closed) for key in COMPUTED}

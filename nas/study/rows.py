@@ -54,12 +54,25 @@ class StoredStudy:
 
 @dataclass(slots=True)
 class Touched:
-    """What of a trial is to be written: which settings and attributes, and whether it has ended since."""
+    """Parts of a trial, by name: its settings, its attributes, and whether its values are among them."""
 
     params: set[str] = field(default_factory=set)
     user: set[str] = field(default_factory=set)
     system: set[str] = field(default_factory=set)
     values: bool = False
+
+    def __and__(self, other: Touched) -> Touched:
+        named = (self.params & other.params, self.user & other.user, self.system & other.system)
+        return Touched(*named, self.values and other.values)
+
+    def __or__(self, other: Touched) -> Touched:
+        named = (self.params | other.params, self.user | other.user, self.system | other.system)
+        return Touched(*named, self.values or other.values)
+
+
+def everything(trial: FrozenTrial) -> Touched:
+    """All parts that a trial has."""
+    return Touched(set(trial.params), set(trial.user_attrs), set(trial.system_attrs), trial.values is not None)
 
 
 def study_id(connection: Connection, name: str) -> int | None:
@@ -125,16 +138,19 @@ def insert_trial(connection: Connection, identity: int, trial: FrozenTrial) -> i
     return int(row.inserted_primary_key[0])
 
 
-def write_trial(connection: Connection, stored: int, trial: FrozenTrial, touched: Touched, *, fresh: bool) -> None:
-    """Write what was touched of the trial whose id is `stored`; a fresh one has no rows yet that it would replace."""
-    if not fresh:
-        connection.execute(update(TRIALS).where(TRIALS.c.trial_id == stored).values(**_columns(trial)))
-        for table, names in ((PARAMS, touched.params), (USER, touched.user), (SYSTEM, touched.system)):
-            if names:
-                column = table.c.param_name if table is PARAMS else table.c.key
-                connection.execute(delete(table).where(table.c.trial_id == stored, column.in_(list(names))))
-        if touched.values:
-            connection.execute(delete(VALUES).where(VALUES.c.trial_id == stored))
+def update_trial(connection: Connection, stored: int, trial: FrozenTrial, replaced: Touched) -> None:
+    """Write the own row of the trial whose id is `stored`, and remove those of its parts that are to be replaced."""
+    connection.execute(update(TRIALS).where(TRIALS.c.trial_id == stored).values(**_columns(trial)))
+    for table, names in ((PARAMS, replaced.params), (USER, replaced.user), (SYSTEM, replaced.system)):
+        if names:
+            column = table.c.param_name if table is PARAMS else table.c.key
+            connection.execute(delete(table).where(table.c.trial_id == stored, column.in_(list(names))))
+    if replaced.values:
+        connection.execute(delete(VALUES).where(VALUES.c.trial_id == stored))
+
+
+def add_parts(connection: Connection, stored: int, trial: FrozenTrial, touched: Touched) -> None:
+    """Write parts of the trial whose id is `stored`, none of which it has yet."""
     parts = _Parts()
     parts.add(stored, trial, touched)
     parts.insert(connection)
@@ -182,8 +198,7 @@ def _write_whole(connection: Connection, identity: int, trials: Sequence[FrozenT
     ids = find_trials(connection, identity, [trial.number for trial in trials])
     parts = _Parts()
     for trial in trials:
-        everything = Touched(set(trial.params), set(trial.user_attrs), set(trial.system_attrs), values=True)
-        parts.add(ids[trial.number], trial, everything)
+        parts.add(ids[trial.number], trial, everything(trial))
     parts.insert(connection)
 
 
