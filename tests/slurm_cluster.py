@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class Cluster:
         files = {"key-file": key, "socket": folder / "munge.socket", "pid-file": folder / "munge.pid"}
         files |= {"log-file": folder / "munge.log", "seed-file": folder / "munge.seed"}
         self._start("munged", ["munged", "--foreground", "--force", *(f"--{k}={v}" for k, v in files.items())])
-        self._wait_for(lambda: (folder / "munge.socket").exists(), "munged")
+        self._wait_for((folder / "munge.socket").exists, "munged")
         self.start_controller()
         for number in (1, 2):
             self.start_node(f"n{number}")
@@ -92,6 +93,21 @@ class Cluster:
         """`kill -9` of the controller, or of a node's daemon."""
         self.processes[name].kill()
         self.processes[name].wait()
+
+    def until_saved(self) -> None:
+        """Wait until the controller has on disk what it knows now."""
+        file, now = self.folder / "state" / "job_state", time.time()
+        self._wait_for(lambda: file.exists() and file.stat().st_mtime > now, "the controller's state")
+
+    def steps(self) -> list[int]:
+        """The processes that hold jobs, and outlive the daemons of their nodes."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                ours = str(self.folder).encode() in (process / "environ").read_bytes()
+                if ours and b"slurmstepd" in (process / "cmdline").read_bytes():
+                    found.append(int(process.name))
+        return found
 
     def ask(self, *command: str) -> str:
         environment = {**os.environ, **self.environment}
@@ -116,8 +132,7 @@ class Cluster:
                 command, env=environment, stdout=log, stderr=log, start_new_session=True
             )
 
-    def _wait_for(self, condition: object, what: str) -> None:
-        assert callable(condition)
+    def _wait_for(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 60
         while not condition():
             said = "\n".join(path.read_text()[-2000:] for path in self.folder.glob("*.out"))

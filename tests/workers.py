@@ -78,3 +78,10 @@ def says_where(architecture: str, settings: dict[str, Any], seed: int) -> dict[s
         return quick(architecture, settings, seed)
     Path(settings["file"]).write_text(str(os.getpid()))
     return hang(architecture, settings, seed)
+
+
+def dies_with_words(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    sys.stderr.write("the bus is on fire\n")
+    sys.stderr.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError

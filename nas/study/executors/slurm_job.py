@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -91,7 +90,7 @@ def keep_beating(path: Path, stop: threading.Event) -> None:
 
 def run(folder: str, job: int, evaluate: str) -> NoReturn:
     """Evaluate the spec of `job` and end the process. Called by submitit; its own result file is never needed."""
-    from nas.study.worker import answer
+    from nas.study.worker import answer, load
 
     place = Place(Path(folder), job)
     began = time.monotonic()
@@ -100,8 +99,7 @@ def run(folder: str, job: int, evaluate: str) -> NoReturn:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if cores := os.environ.get("SLURM_CPUS_PER_TASK"):
         os.environ.setdefault("OMP_NUM_THREADS", cores)
-    module, _, name = evaluate.partition(":")
-    function: Any = getattr(importlib.import_module(module), name)
+    function = load(evaluate)
     spec = json.loads(place.spec.read_text(encoding="utf-8"))
     threading.Thread(target=keep_beating, args=(place.beat, threading.Event()), daemon=True).start()
     threading.Thread(target=_end_when_unwanted, args=(place,), daemon=True).start()

@@ -35,7 +35,10 @@ def asked(pool: Pool, given: Mapping[str, str], generic: Collection[str], slurm:
     words["signal_delay_s"] = WARNING_S
     words["additional_parameters"] = {"no-requeue": True}  # what is measured twice is for the study to say
     words |= {key: _value(key, text) for key, text in given.items()}
-    return {(key if key in generic else f"slurm_{key}"): value for key, value in words.items()}
+    # None is a word left out: submitit would write --exclusive=False
+    return {
+        key if key in generic else f"slurm_{key}": None if value is False else value for key, value in words.items()
+    }
 
 
 def _share(pool: Pool, given: Mapping[str, str]) -> dict[str, Any]:
