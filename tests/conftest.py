@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nas.recipe import Recipe
+from tests.postgres import database, postgres  # noqa: F401 - fixtures of every test
 
 ROOT = Path(__file__).parent.parent
 

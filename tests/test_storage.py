@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import make_url
 
 import nas
 from nas.recipe import Recipe
 from nas.record import read_records, write_records
+from nas.study.server import engine_options
 from nas.study.storage import StudyError, masked, open_storage, open_study, records
 from tests.test_engine import open_search, url
 
@@ -92,22 +92,11 @@ def test_what_is_stored_says_how_it_began(tmp_path: Path, recipe: Recipe) -> Non
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for_long() -> None:
-    whole = open_storage_options("postgresql+psycopg://box/nas", connect_s=2)
-    assert whole["connect_args"]["connect_timeout"] == 2
-    assert whole["connect_args"]["tcp_user_timeout"] == 20_000
-    given = open_storage_options("postgresql+psycopg://box/nas?connect_timeout=60")
-    assert "connect_timeout" not in given["connect_args"]
-    assert set(open_storage_options("mysql+pymysql://box/nas")["connect_args"]) == {"connect_timeout"}
-
-
-def open_storage_options(url: str, **options: int) -> dict[str, Any]:
-    """What `open_storage` gives to the engine of a server."""
-    asked: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(URL, "get_dialect", lambda _: None)
-        patch.setattr("nas.study.storage.RDBStorage", lambda **known: asked.update(known))
-        open_storage(url, **options)
-    return dict(asked["engine_kwargs"])
+    asked = engine_options(make_url("postgresql+psycopg://box/nas"), 2)["connect_args"]
+    assert (asked["connect_timeout"], asked["tcp_user_timeout"]) == (2, 20_000)
+    given = engine_options(make_url("postgresql+psycopg://box/nas?connect_timeout=60"))["connect_args"]
+    assert "connect_timeout" not in given  # the URL's own
+    assert engine_options(make_url("mysql+pymysql://box/nas"))["connect_args"] == {"connect_timeout": 10}
 
 
 @pytest.mark.parametrize(

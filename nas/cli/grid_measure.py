@@ -122,14 +122,14 @@ def _stored(wanted: Wanted) -> tuple[Recipe, GridSpace] | None:
     from nas.document import validate
     from nas.recipe import GridOptions
     from nas.study.grid_space import GridSpace
-    from nas.study.storage import open_storage, open_study, recipe_of, space_of, sqlite_path, study_names
+    from nas.study.storage import NoStudiesError, open_storage, open_study, recipe_of, space_of, study_names
 
     if wanted.study is None or not wanted.as_stored:
         return None
-    path = sqlite_path(wanted.storage)
-    if path is not None and not (path.exists() and path.stat().st_size):
+    try:
+        storage = open_storage(wanted.storage)
+    except NoStudiesError:
         return None
-    storage = open_storage(wanted.storage)
     if wanted.study not in study_names(storage):
         return None
     study = open_study(storage, wanted.study)

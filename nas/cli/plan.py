@@ -42,12 +42,12 @@ class Plan:
 
     def stored(self) -> optuna.Study | None:
         """The study as it is stored; None where it has not begun. Creates nothing."""
-        from nas.study.storage import open_storage, open_study, sqlite_path, study_names
+        from nas.study.storage import NoStudiesError, open_storage, open_study, study_names
 
-        path = sqlite_path(self.storage)
-        if path is not None and not (path.exists() and path.stat().st_size):
+        try:
+            storage = open_storage(self.storage)
+        except NoStudiesError:
             return None
-        storage = open_storage(self.storage)
         return open_study(storage, self.recipe.name) if self.recipe.name in study_names(storage) else None
 
     def check(self) -> None:

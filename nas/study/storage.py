@@ -15,8 +15,10 @@ import optuna
 from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
@@ -39,6 +41,13 @@ class StudyError(NasError):
     """A storage or a study that is not there, not ours, changed, or held by another driver."""
 
 
+class NoStudiesError(StudyError):
+    """A storage that is not there yet, or has nothing in it yet."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"no studies at {masked(url)}: {reason}", "start one: nas search --space efficientnetv2")
+
+
 class LockLostError(StudyError):
     """The study is no longer this driver's: another one has it."""
 
@@ -47,18 +56,23 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
     """The storage at `url`, any that Optuna's RDBStorage knows. Reading never creates a database.
 
     SQLite is opened in WAL mode with a patient lock. A server that falls silent is an error within 20 s;
-    `connect_s`: how long a connection to it may take, in seconds, 0 for ten. Raises: StudyError in one line.
+    `connect_s`: how long a connection to it may take, in seconds, 0 for ten. Raises: StudyError in one line;
+    NoStudiesError where nothing has begun.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # what happens to a study is ours to tell
     path = sqlite_path(url)
+    server, whole = with_driver(url), url
     if path is not None:
         _check_sqlite(path, url, create)
-        whole, engine = url, {"creator": lambda: _connect(path, create)}
+        engine: dict[str, Any] = {"creator": lambda: _connect(path, create)}
     else:
-        server = with_driver(url)
         whole, engine = server.render_as_string(hide_password=False), engine_options(server, connect_s)
     try:
+        if path is None and not create:
+            _check_server(server, engine, url)
         storage = RDBStorage(url=whole, engine_kwargs=engine, skip_table_creation=not create)
+    except NoStudiesError:
+        raise
     except ImportError as error:
         raise no_driver(url, error) from None
     except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
@@ -72,6 +86,13 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
         storage.engine.dispose()  # of connections made before this
         notice_silence(storage.engine)
     return storage
+
+
+def _check_server(server: URL, options: dict[str, Any], url: str) -> None:
+    """Tables that are not there, or still being made, are left to who makes them: opening would write to them."""
+    with create_engine(server, poolclass=NullPool, **options).connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):  # Optuna's last
+            raise NoStudiesError(url, "the database is empty")
 
 
 def unreachable(url: str, error: Exception) -> StudyError:
@@ -124,9 +145,7 @@ def _check_sqlite(path: Path, url: str, create: bool) -> None:
     check_place(path, url)
     if not path.exists():
         if not create:
-            raise StudyError(
-                f"no studies at {url}: {path} does not exist", "start one: nas search --space efficientnetv2"
-            )
+            raise NoStudiesError(url, f"{path} does not exist")
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
@@ -139,7 +158,7 @@ def _check_sqlite(path: Path, url: str, create: bool) -> None:
     if head:
         _check_content(path, url, head, create)
     elif not create:
-        raise StudyError(f"no studies at {url}: {path} is empty", "start one: nas search --space efficientnetv2")
+        raise NoStudiesError(url, f"{path} is empty")
 
 
 def _check_content(path: Path, url: str, head: bytes, create: bool) -> None:
@@ -160,7 +179,7 @@ def _check_content(path: Path, url: str, head: bytes, create: bool) -> None:
     except sqlite3.Error:
         raise damaged from None
     if not tables and not create:
-        raise StudyError(f"no studies at {url}: {path} is empty", "start one: nas search --space efficientnetv2")
+        raise NoStudiesError(url, f"{path} is empty")
     if tables and "studies" not in tables:
         raise StudyError(f"storage {url}: {path} holds something else", "name another file; this one is left as it is")
 
