@@ -46,14 +46,15 @@ def test_the_second_driver_is_told_who_the_first_is(tmp_path: Path) -> None:
     first = other_driver(place(tmp_path))
     try:
         him = f"pid {first.pid} on {socket.gethostname()}"
-        assert holder(place(tmp_path), "any") == him
+        assert holder(place(tmp_path), "other") == him
+        assert holder(place(tmp_path), "any") == ""  # not driven, and locked all the same: one file, one writer
         with pytest.raises(StudyError, match=him) as error, driver_lock(place(tmp_path), "any"):
             pass
         assert "--storage" in error.value.hint
     finally:
         first.kill()
         first.communicate()
-    assert holder(place(tmp_path), "any") == ""  # its file is still there, and says nothing any more
+    assert holder(place(tmp_path), "other") == ""  # its file is still there, and says nothing any more
     with driver_lock(place(tmp_path), "any"):
         assert holder(place(tmp_path), "any") == ME
 

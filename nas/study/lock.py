@@ -49,7 +49,7 @@ def driver_lock(url: str, study: str, say: Callable[[str], None] = _silent) -> I
     lock: FileLock | ServerLock
     path = sqlite_path(url)
     if path is not None:
-        lock = FileLock(path, url)
+        lock = FileLock(path, url, study)
     elif _is_postgresql(url):
         lock = ServerLock(url, study)
     else:
@@ -70,7 +70,7 @@ def holder(url: str, study: str) -> str:
     """
     path = sqlite_path(url)
     if path is not None:
-        return file_holder(path)
+        return file_holder(path, study)
     return server_holder(url, study) if _is_postgresql(url) else ""
 
 

@@ -18,8 +18,8 @@ _PAUSE_S = 0.1
 class FileLock:
     """The exclusive lock of one SQLite file."""
 
-    def __init__(self, path: Path, url: str) -> None:
-        self._database, self._path, self._url = path, _beside(path), url
+    def __init__(self, path: Path, url: str, study: str) -> None:
+        self._database, self._path, self._url, self._study = path, _beside(path), url, study
         self._held: int | None = None  # an open file
 
     def take(self) -> None:
@@ -61,22 +61,25 @@ class FileLock:
             if _locks(file, fcntl.LOCK_EX) and _same(file, self._path):
                 self.release()
                 self._held = file
-                _sign(file)
+                _sign(file, self._study)
                 return ""
-            other = _signature(file)
+            other, _ = _signature(file)
             os.close(file)
             time.sleep(_PAUSE_S)
         return other
 
 
-def file_holder(path: Path) -> str:
-    """Who writes the SQLite file now; empty when nobody does."""
+def file_holder(path: Path, study: str) -> str:
+    """Who drives this study of the SQLite file now; empty when nobody does."""
     try:
         file = os.open(_beside(path), os.O_RDONLY)
     except OSError:
         return ""
     try:
-        return "" if _locks(file, fcntl.LOCK_SH) else _signature(file)
+        if _locks(file, fcntl.LOCK_SH):
+            return ""
+        holder, driven = _signature(file)
+        return holder if driven in (study, "") else ""
     finally:
         os.close(file)
 
@@ -99,12 +102,14 @@ def _same(file: int, path: Path) -> bool:
     return False
 
 
-def _sign(file: int) -> None:
+def _sign(file: int, study: str) -> None:
     with contextlib.suppress(OSError):  # a full disk: held all the same, without a name
-        text = f"pid {os.getpid()} on {socket.gethostname()}".encode()
+        text = f"pid {os.getpid()} on {socket.gethostname()}\n{study}".encode()
         os.pwrite(file, text, 0)
         os.ftruncate(file, len(text))
 
 
-def _signature(file: int) -> str:
-    return os.pread(file, 300, 0).decode(errors="replace").strip() or "another process"
+def _signature(file: int) -> tuple[str, str]:
+    """Who signed, and the study that it drives; empty where it is not known."""
+    holder, _, study = os.pread(file, 2000, 0).decode(errors="replace").partition("\n")
+    return holder.strip() or "another process", study
