@@ -37,13 +37,14 @@ def free_port() -> int:
 class Node:
     """A node's processes; `pid` is that of its group and of its parent."""
 
-    def __init__(self, folder: Path, **arguments: Any) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None, **arguments: Any) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.ray_cluster", json.dumps({"temp_dir": str(folder), **arguments})],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(folder / "nodes.log").open("ab"),
             cwd=ROOT,
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
             text=True,
         )
@@ -56,6 +57,8 @@ class Node:
 
     def kill(self) -> None:
         """As if its machine had lost power."""
+        if self.process.returncode is not None:
+            return
         workers = _workers(self.process.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -27,7 +28,7 @@ from nas.study.executors.ray_nodes import Books, Kind, Node, Terms
 from nas.study.executors.ray_task import probe, run
 
 _SLOW_S = 3.0  # a head that has not answered for so long gets no new jobs
-_PROBE_AGAIN_S = 30.0
+_PROBE_AGAIN_S = 10.0
 _FIRST_PROBES_S = 60.0  # a node that has not answered by then does not hold up the choice of a kind
 
 
@@ -196,7 +197,8 @@ def _fault(error: BaseException) -> bool:
     """Whether a task ended because of what it ran on, and would do so nowhere else."""
     from ray import exceptions
 
-    return isinstance(error, exceptions.WorkerCrashedError | exceptions.NodeDiedError | exceptions.OutOfMemoryError)
+    died = exceptions.WorkerCrashedError | exceptions.NodeDiedError | exceptions.TaskUnschedulableError
+    return isinstance(error, died | exceptions.OutOfMemoryError)
 
 
 def why(error: BaseException) -> str:
@@ -225,7 +227,7 @@ def main() -> NoReturn:
     """Usage: python -m nas.study.executors.ray_gateway PLAN, which is JSON."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Ray prints belongs in the log
-    plan = Plan(**json.loads(sys.argv[1]))
+    plan, parent = Plan(**json.loads(sys.argv[1])), os.getppid()
     try:
         address = join(plan)
     except EngineError as error:
@@ -236,6 +238,8 @@ def main() -> NoReturn:
     import ray
 
     ray.shutdown()
+    if os.getppid() != parent and not plan.address:  # nobody else is left to do it
+        shutil.rmtree(plan.folder, ignore_errors=True)
     os._exit(0)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -64,18 +65,21 @@ def join(plan: Plan) -> str:
             include_dashboard=False,
             num_cpus=plan.cpus,
             object_store_memory=80 << 20,  # near Ray's least: replies are small
-            _temp_dir=plan.folder,
+            _temp_dir=f"{plan.folder}/r",  # Ray lets everybody write into it: the folder around it is ours alone
             **quiet,
         )
         return str(begun.address_info["gcs_address"])
+    if plan.address != "auto" and not re.fullmatch(r"[\w.\-]+:\d+|\[[0-9a-fA-F:.]+\]:\d+", plan.address):
+        hint = "auto finds the cluster of this machine; HOST:PORT is what `ray start --head` prints"
+        raise EngineError(f"Ray address {plan.address!r}: expected auto or HOST:PORT", hint)
     try:
         address = services.canonicalize_bootstrap_address_or_die(plan.address)
     except (ConnectionError, ValueError) as error:
-        raise EngineError(f"Ray address {plan.address}: no cluster found: {line(error)}", _START) from None
-    if not plan.allow_open:
-        check_token(address, os.environ)
+        said = line(error).partition(". ")[0].rstrip(".")
+        raise EngineError(f"Ray address {plan.address}: {said}", _START) from None
     check_answers(address)
-    if not plan.allow_open and not loopback(address):
+    if not (plan.allow_open or loopback(address)):
+        check_token(address, os.environ)
         check_closed(address)
     try:
         ray.init(address=address, **quiet)
@@ -143,13 +147,10 @@ def is_open(address: str) -> bool:
 
 
 def check_answers(address: str) -> None:
-    """Raises: SilentError when nothing listens there, EngineError for what is no address."""
+    """Raises: SilentError when nothing listens there."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except ValueError:
-        hint = "--ray-address takes auto or HOST:PORT, as `ray start --head` prints it"
-        raise EngineError(f"Ray address {address!r}: expected HOST:PORT", hint) from None
     except OSError as error:
         raise SilentError(f"no Ray cluster answers at {address}: {error}", _START) from None
 

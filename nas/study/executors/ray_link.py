@@ -72,7 +72,7 @@ class Link:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _keep(self, log: Path) -> None:
-        for file in sorted(self.folder.glob("session_2*/logs/worker-*.*")):
+        for file in sorted(self.folder.glob("r/session_2*/logs/worker-*.*")):
             with contextlib.suppress(OSError):
                 if text := file.read_bytes():
                     with log.open("ab") as kept:
