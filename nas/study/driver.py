@@ -56,7 +56,9 @@ class DriverStorage(InMemoryStorage):
     def __init__(self, storage: RDBStorage, name: str, waiting: Waiting = _never) -> None:
         super().__init__()
         self.waiting = waiting
-        self.back: Callable[[], None] = lambda: None  # called when the database answers again after it was away
+        self.back: Callable[[], None] = lambda: (
+            None
+        )  # called when the database answers again after it was away; may raise
         self._database = storage
         with storage.engine.connect() as connection:
             identity = study_id(connection, name)
@@ -154,6 +156,8 @@ class DriverStorage(InMemoryStorage):
         while True:
             try:
                 with self._database.engine.begin() as connection:
+                    if attempt:
+                        self.back()  # before a word is written: the study may be someone else's now
                     known = self._write(connection, again=attempt > 0)
                 break
             except SQLAlchemyError as error:
@@ -170,8 +174,6 @@ class DriverStorage(InMemoryStorage):
         self._touched.clear()
         for names in self._attributes:
             names.clear()
-        if attempt:
-            self.back()
 
     def _write(self, connection: Connection, *, again: bool) -> dict[int, int]:
         """Write what was touched; returns the ids of trials that are new in the database. `again`: an earlier attempt

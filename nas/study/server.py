@@ -48,17 +48,18 @@ def with_driver(url: str) -> URL:
     return parsed
 
 
-def engine_options(url: URL, connect_s: int = 0) -> dict[str, Any]:
+def engine_options(url: URL, connect_s: int = 0, *, driving: bool = False) -> dict[str, Any]:
     """What SQLAlchemy's engine of this server is made with. What the URL's own query says wins.
 
-    `connect_s`: how long a connection may take, in seconds; 0 for ten.
+    `connect_s`: how long a connection may take, in seconds; 0 for ten. `driving`: a lost connection is an error, not
+    another connection: the study's lock may have been lost with it.
     """
     driver = url.get_driver_name()
     arguments: dict[str, Any] = dict(_LIBPQ) if driver in _LIBPQ_DRIVERS else {}
     if option := _CONNECT_OPTION.get(driver):
         arguments[option] = connect_s or CONNECT_S
     given = {name: value for name, value in arguments.items() if name not in url.query}
-    return {"connect_args": given, "pool_pre_ping": True}
+    return {"connect_args": given, "pool_pre_ping": not driving}
 
 
 def driver_hint(url: str) -> str:

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.record import SCHEMA, Record, State
+from nas.resources import is_name
 from nas.study.grid_space import parse_any_space
 from nas.study.server import driver_hint, engine_options, notice_silence, with_driver
 from nas.study.space import Space
@@ -66,7 +67,7 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
         _check_sqlite(path, url, create)
         engine: dict[str, Any] = {"creator": lambda: _connect(path, create)}
     else:
-        whole, engine = server.render_as_string(hide_password=False), engine_options(server, connect_s)
+        whole, engine = server.render_as_string(hide_password=False), engine_options(server, connect_s, driving=create)
     try:
         if path is None and not create:
             _check_server(server, engine, url)
@@ -112,7 +113,7 @@ def sqlite_path(url: str) -> Path | None:
     try:
         parsed = make_url(url)
         parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):
         raise StudyError(f"storage '{masked(url)}' is not a URL Optuna can open", "write sqlite:///nas.db") from None
     except ImportError as error:
         raise no_driver(url, error) from None
@@ -120,6 +121,8 @@ def sqlite_path(url: str) -> Path | None:
         return None
     if not parsed.database or parsed.database == ":memory:":
         raise StudyError(f"storage '{url}' names no file", "write sqlite:///nas.db")
+    if not is_name(Path(parsed.database)):
+        raise StudyError(f"storage '{url}': no file can have that name", "write sqlite:///nas.db")
     return Path(parsed.database)
 
 
