@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from nas.study.lock import LockLostError, creating, driver_lock, holder
-from nas.study.storage import StudyError
+from nas.study.storage import NoStudiesError, StudyError, open_storage
 from tests.conftest import ROOT
 
 ME = f"pid {os.getpid()} on {socket.gethostname()}"
 HOLD = """
 import sys
+from contextlib import closing
 from nas.study.lock import driver_lock
 with driver_lock(sys.argv[1], "other"):
     print("held", flush=True)
@@ -110,3 +113,17 @@ def test_a_server_of_another_kind_cannot_be_locked_and_that_is_said(tmp_path: Pa
     assert len(said) == 1
     assert "mine" in said[0]
     assert "pw" not in said[0]
+
+
+def test_a_driver_that_died_as_it_began_leaves_a_file_that_can_begin(tmp_path: Path) -> None:
+    open_storage(place(tmp_path), create=True)
+    with closing(sqlite3.connect(tmp_path / "nas.db")) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables.sort(key=lambda name: name == "studies")  # the one the others point at goes last
+        for name in ["alembic_version", *(name for name in tables if name != "alembic_version")]:
+            connection.execute(f"DROP TABLE {name}")
+            connection.commit()
+            with pytest.raises(NoStudiesError, match="no studies"):
+                open_storage(place(tmp_path))
+    open_storage(place(tmp_path), create=True)
+    assert open_storage(place(tmp_path)).get_all_studies() == []

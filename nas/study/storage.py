@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import OptunaError
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import BaseModel
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.engine import URL, make_url
@@ -35,6 +36,8 @@ _STATES: dict[TrialState, State] = {
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
 }
+_LAST_TABLE = "alembic_version"  # that Optuna makes: without it a driver is just beginning, or died as it began
+_ANY_VERSION = "SELECT 1 FROM alembic_version"
 _SECRET = frozenset({"password", "passwd", "pwd", "passphrase", "sslpassword", "ssl_password", "token", "odbc_connect"})
 
 
@@ -92,7 +95,7 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
 def _check_server(server: URL, options: dict[str, Any], url: str) -> None:
     """Tables that are not there, or still being made, are left to who makes them: opening would write to them."""
     with create_engine(server, poolclass=NullPool, **options).connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):  # Optuna's last
+        if not inspect(connection).has_table(_LAST_TABLE):
             raise NoStudiesError(url, "the database is empty")
 
 
@@ -130,10 +133,10 @@ def masked(url: str) -> str:
     """The URL without its passwords, fit to be shown and stored."""
     try:
         parsed = make_url(url)
+        secret = {name: "***" for name in parsed.query if name.lower() in _SECRET}
+        return parsed.update_query_dict(secret).render_as_string(hide_password=True).replace("=%2A%2A%2A", "=***")
     except (ArgumentError, ValueError):
         return re.sub(r":[^:@/]+@", ":***@", url)
-    secret = {name: "***" for name in parsed.query if name.lower() in _SECRET}
-    return parsed.update_query_dict(secret).render_as_string(hide_password=True).replace("=%2A%2A%2A", "=***")
 
 
 def check_place(path: Path, url: str) -> None:
@@ -179,12 +182,13 @@ def _check_content(path: Path, url: str, head: bytes, create: bool) -> None:
     try:
         with closing(_connect(path, write=False)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            begun = _LAST_TABLE in tables and connection.execute(_ANY_VERSION).fetchone()
     except sqlite3.Error:
         raise damaged from None
-    if not tables and not create:
-        raise NoStudiesError(url, f"{path} is empty")
-    if tables and "studies" not in tables:
+    if "studies" not in tables and not tables <= {*BaseModel.metadata.tables, _LAST_TABLE}:
         raise StudyError(f"storage {url}: {path} holds something else", "name another file; this one is left as it is")
+    if not begun and not create:
+        raise NoStudiesError(url, f"{path} is empty")
 
 
 def _connect(path: Path, write: bool) -> sqlite3.Connection:
