@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nas.cli import console
 from nas.cli.options import DEFAULT_STORAGE, Json, Storage
 from nas.errors import NasError
 
+
+class _ListByDefault(TyperGroup):
+    """`nas studies` alone lists them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
 studies = typer.Typer(
-    name="studies", help="List, show, export or delete studies.", no_args_is_help=True, rich_markup_mode=None
+    name="studies",
+    cls=_ListByDefault,
+    help="List studies; or show, export or delete one.",
+    rich_markup_mode=None,
 )
 _Name = Annotated[str, typer.Argument(help="Name of the study.")]
 
@@ -21,47 +36,58 @@ _Name = Annotated[str, typer.Argument(help="Name of the study.")]
 @studies.command("list")
 def list_studies(storage: Storage = DEFAULT_STORAGE, json_output: Json = False) -> None:
     """List the studies: trials by state, size of the front, last activity."""
-    from rich.table import Table
-
-    from nas.report.analysis import analyse
-    from nas.study.storage import open_storage, open_study, recipe_of, records, study_names
+    from nas.cli.study_state import study_state
+    from nas.report.analysis import STATES
+    from nas.study.storage import masked, open_storage, open_study, recipe_of, records, study_names
 
     opened = open_storage(storage)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for name in study_names(opened):
         study = open_study(opened, name)
         found, recipe = records(study), recipe_of(study)
-        analysis = analyse(found, recipe)
-        last = max((record.started for record in found), default="")
-        states: dict[str, object] = {state: count for state, count in analysis.counts.items()}  # noqa: C416
-        rows.append({"study": name, "space": recipe.space} | states | {"front": len(analysis.front), "last": last})
+        stands = study_state(storage, study, recipe, found)
+        counts = {state: sum(record.state == state for record in found) for state in STATES}
+        rows.append({"study": name, "space": recipe.space} | asdict(stands) | counts)
     if json_output:
-        console.show_json({"storage": storage, "studies": rows})
-        return
-    if not rows:
-        console.say(f"no studies in {storage}")
-        return
+        console.show_json({"storage": masked(storage), "studies": rows})
+    elif not rows:
+        console.say(f"no studies in {masked(storage)}")
+    else:
+        _show_list(rows)
+
+
+def _show_list(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from nas.cli.study_state import ago
+    from nas.report.analysis import STATES
+
     table = Table()
-    for key in rows[0]:
-        table.add_column(key, justify="left" if key in ("study", "space", "last") else "right")
+    for title in ("study", "space", "state"):
+        table.add_column(title)
+    for title in ("done", *STATES, "front"):
+        table.add_column("trials running" if title == "running" else title, justify="right")
+    table.add_column("last activity")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        done, counts = f"{row['done']} of {row['total']}", (str(row[state]) for state in STATES)
+        table.add_row(row["study"], row["space"], row["state"], done, *counts, str(row["front"]), ago(row["last"]))
     console.show(table)
 
 
 @studies.command("show")
 def show_study(study: _Name, storage: Storage = DEFAULT_STORAGE, json_output: Json = False) -> None:
     """Show a study: its recipe, its trials by state, its front, and why trials failed."""
+    from nas.cli.study_state import study_state
     from nas.report.analysis import analyse
     from nas.study.storage import facts, open_storage, open_study, recipe_of, records
 
     opened = open_study(open_storage(storage), study)
     found, stored = records(opened), facts(opened)
     analysis = analyse(found, recipe_of(opened))
+    stands = study_state(storage, opened, recipe_of(opened), found)
     if json_output:
-        console.show_json(
-            {"study": study, **stored, "trials": dict(analysis.counts), "records": [r.to_json() for r in found]}
-        )
+        counts = {"trials": dict(analysis.counts), "records": [record.to_json() for record in found]}
+        console.show_json({"study": study, **stored, **asdict(stands), **counts})
         return
     from rich.table import Table
 
@@ -73,6 +99,7 @@ def show_study(study: _Name, storage: Storage = DEFAULT_STORAGE, json_output: Js
         soft_wrap=True,
         markup=False,
     )
+    out.print(stands.words, soft_wrap=True, markup=False)
     out.print("trials: " + ", ".join(f"{count} {state}" for state, count in analysis.counts.items()), markup=False)
     table = Table()
     table.add_column("front")
