@@ -1,6 +1,7 @@
 # make search · make test · make check · make gpu        Everything lives in .venv; nothing else is installed by hand.
 PYTHON ?= python3
 VENV   ?= .venv
+EXTRAS ?= dev
 BIN     = $(VENV)/bin
 
 .PHONY: search test check format gpu clean
@@ -36,5 +37,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.developed: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@
