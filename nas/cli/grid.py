@@ -8,13 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import console
-from nas.cli.options import DEFAULT_STORAGE, NOTATION, Device, Json, Storage
+from nas.cli.options import (
+    DEFAULT_STORAGE,
+    NOTATION,
+    AllowCode,
+    Device,
+    EngineName,
+    Json,
+    LogJson,
+    MetricsPort,
+    RayAddress,
+    RayOpen,
+    SlurmParameter,
+    Storage,
+)
+from nas.cli.plan import Running, engine_of
 from nas.errors import NasError
 
 if TYPE_CHECKING:
     from nas.arch import Architecture
     from nas.grid import Grid
 
+_OF_MEASURE = (
+    "data", "device", "workers", "engine", "ray_address", "ray_open", "slurm", "log_json", "metrics_port", "allow_code",
+)  # fmt: skip
 _ROWS = 100  # networks printed; the files hold them all
 
 
@@ -43,6 +60,13 @@ def grid(  # noqa: PLR0913, PLR0917
     ] = None,
     device: Device = "auto",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Of --measure: networks measured at a time.")] = 1,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
+    ray_open: RayOpen = False,
+    slurm: SlurmParameter = None,
+    log_json: LogJson = None,
+    metrics_port: MetricsPort = None,
+    allow_code: AllowCode = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Of --measure: say what would happen.")] = False,
     json_output: Json = False,
 ) -> None:
@@ -67,10 +91,12 @@ def grid(  # noqa: PLR0913, PLR0917
         own_data = _is_typed(context, "data")  # and no default of this machine's
         as_stored = study is not None and recipe is None and not given and not own_data
         given |= {"band": band} if band is not None else {}
-        wanted = Wanted(given, recipe, study, storage, device, data, workers, output, most, as_stored)
+        chosen = engine_of(engine, ray_address, ray_open, slurm)
+        running = Running(workers, chosen, log_json, metrics_port, allow_code=allow_code)
+        wanted = Wanted(given, recipe, study, storage, device, data, running, output, most, as_stored)
         raise typer.Exit(measure_grid(wanted, dry_run, json_output))
     of_measure = {"--study": study is not None, "--dry-run": dry_run, "--band": band is not None}
-    of_measure |= {f"--{name}": _is_typed(context, name) for name in ("data", "device", "workers")}
+    of_measure |= {f"--{name.replace('_', '-')}": _is_typed(context, name) for name in _OF_MEASURE}
     if any(of_measure.values()):
         stray = next(option for option, is_given in of_measure.items() if is_given)
         raise NasError(f"{stray} is for a grid that is measured", "add --measure")
@@ -140,10 +166,11 @@ def scalable_base(reference: str, storage: str) -> Architecture:
     """The architecture that `reference` names. Raises: NasError for one without stages to scale."""
     from nas.cli.refs import resolve_network
     from nas.foreign import is_foreign
+    from nas.resources import exists
     from nas.scaling import scalable
 
-    if (
-        is_foreign(reference) and not Path(reference).exists()
+    if is_foreign(reference) and not exists(
+        Path(reference)
     ):  # the form tells: nothing is loaded or called to refuse it
         return scalable(reference)
     return scalable(resolve_network(reference, storage), reference)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import optuna
 
     from nas.choice import Choice
+    from nas.cli.plan import Running
     from nas.recipe import GridOptions, Recipe
     from nas.study.grid_space import GridSpace
 
@@ -32,7 +33,7 @@ class Wanted:
     storage: str
     device: str
     data: str | None
-    workers: int
+    running: Running
     out: Path | None
     most: int
     as_stored: bool  # nothing but the study's name is given, and a band
@@ -52,13 +53,14 @@ def measure_grid(wanted: Wanted, dry_run: bool, json_output: bool) -> int:
     """Run or go on with the study of a grid, print which triple is best, and return the exit code."""
     from nas.cli.options import pick_device
     from nas.cli.plan import Plan, print_plan
-    from nas.cli.search import command_line, run_plan
+    from nas.cli.run import run_plan
+    from nas.cli.search import command_line
 
-    device = pick_device(wanted.device)
+    device = pick_device(wanted.device, here=wanted.running.engine.name == "local")
     stored = _stored(wanted)
     recipe, space = stored or settle_grid(wanted, device)
     out = wanted.out or Path("runs") / recipe.name
-    plan = Plan(recipe, space, wanted.storage, device, wanted.workers, out, command_line(wanted.storage))
+    plan = Plan(recipe, space, wanted.storage, device, wanted.running, out, command_line(wanted.storage))
     plan.check()
     if not stored and not _has_grid(wanted):
         console.say(f"note   {_as_they_are(space, device)}")

@@ -36,9 +36,10 @@ def announce(plan: Plan, search: Search, resumed: bool) -> None:
     ]
     if recipe.limits:
         said.append("limit  " + "  ".join(recipe.limits))
-    timed = [key for key in recipe.measured if key != "top1_pct"]
-    if plan.workers > 1 and timed:
-        said.append(f"note   {plan.workers} workers share this machine and disturb each other's {', '.join(timed)}")
+    if plan.running.engine.name != "local":
+        said.append(f"engine {plan.running.engine.name}, at most {plan.running.workers} at a time")
+    elif plan.running.workers > 1 and recipe.timed and plan.device == "cpu":
+        said.append(f"note   {plan.running.workers} workers measure {', '.join(recipe.timed)} one after the other")
     for text in said:
         console.say(text)
 
@@ -158,10 +159,10 @@ class _Bar:
 
 
 @contextmanager
-def watch(search: Search, total: int) -> Iterator[None]:
+def watch(plan: Plan, search: Search) -> Iterator[None]:
     """Show the search on standard error while it runs."""
     if sys.stderr.isatty() and not console.MANNERS.quiet:
-        bar = _Bar(search, total)
+        bar = _Bar(search, plan.recipe.trials)
         search.listeners.append(bar)
         with bar.progress:
             yield

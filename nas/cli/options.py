@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,12 +17,36 @@ Storage = Annotated[
 Device = Annotated[
     str, typer.Option(envvar="NAS_DEVICE", metavar="auto|cpu|cuda|cuda:N", help="Where networks run; auto takes a GPU.")
 ]
+EngineName = Annotated[
+    str, typer.Option("--engine", envvar="NAS_ENGINE", metavar="local|ray|slurm", help="What runs the workers.")
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(envvar="NAS_RAY_ADDRESS", metavar="auto|HOST:PORT", help="The Ray cluster; else one of its own."),
+]
+RayOpen = Annotated[bool, typer.Option("--ray-open", help="Join a Ray cluster that asks for no token.")]
+SlurmParameter = Annotated[
+    list[str] | None, typer.Option("--slurm", metavar="KEY=VALUE", help="Of Slurm's jobs: partition=gpu. Repeat.")
+]
+LogJson = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write what happens as JSON lines, one an event; - for stderr.")
+]
+MetricsPort = Annotated[
+    int | None, typer.Option(min=1, max=65_535, help="Serve Prometheus metrics on 127.0.0.1 at this port.")
+]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run module:callable that a recipe names.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
-def pick_device(name: str) -> str:
-    """`auto` resolved to what is there. Raises: NasError for a device this machine has not."""
+def pick_device(name: str, *, here: bool = True) -> str:
+    """`auto` resolved to what is there. Unless it is used `here`, cpu and cuda are taken as they are.
+
+    Raises: NasError for a device this machine has not.
+    """
     import torch
+
+    if not here and name in ("cpu", "cuda"):
+        return name
 
     from nas.meters import resolve_device
 

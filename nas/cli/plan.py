@@ -8,12 +8,56 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas.cli import console
+from nas.errors import NasError
 
 if TYPE_CHECKING:
     import optuna
 
     from nas.recipe import Recipe
+    from nas.study.executors.engines import Engine
     from nas.study.space import Space
+
+
+def engine_of(name: str, ray_address: str | None, ray_open: bool, slurm: list[str] | None) -> Engine:
+    """The engine as the command line names it. Raises: NasError for an unknown one, or options of another."""
+    from nas.study.executors.engines import Engine, check_engine
+
+    check_engine(name)
+    given = {"--ray-address": ("ray", ray_address), "--ray-open": ("ray", ray_open), "--slurm": ("slurm", slurm)}
+    for option, (of, value) in given.items():
+        if value and name != of:
+            raise NasError(f"{option} is for --engine {of}; the engine is {name}", f"add --engine {of}")
+    parameters = {}
+    for text in slurm or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise NasError(f"--slurm '{text}': expected KEY=VALUE", "for example --slurm partition=gpu")
+        parameters[key] = value
+    return Engine(name, ray_address, ray_open, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a study is run; none of it changes what the study is."""
+
+    workers: int
+    engine: Engine
+    log_json: Path | None = None
+    metrics_port: int | None = None
+    allow_code: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        """The options that say so."""
+        engine = self.engine
+        found = ["--workers", str(self.workers)] if self.workers > 1 else []
+        found += ["--engine", engine.name] if engine.name != "local" else []
+        found += ["--ray-address", engine.ray_address] if engine.ray_address else []
+        found += ["--ray-open"] if engine.ray_open else []
+        found += [word for key, value in engine.slurm.items() for word in ("--slurm", f"{key}={value}")]
+        found += ["--log-json", str(self.log_json)] if self.log_json else []
+        found += ["--metrics-port", str(self.metrics_port)] if self.metrics_port else []
+        return found + (["--allow-code"] if self.allow_code else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +68,7 @@ class Plan:
     space: Space
     storage: str
     device: str
-    workers: int
+    running: Running
     out: Path
     command: str  # as it was given, without passwords
 
@@ -38,7 +82,7 @@ class Plan:
         words += [] if grid else ["-n", str(self.recipe.trials)]
         words += ["--storage", masked(self.storage), "--device", self.device]
         words += ["--output" if grid else "--out", str(self.out)]
-        return shlex.join(words + (["--workers", str(self.workers)] if self.workers > 1 else []))
+        return shlex.join([*words, *self.running.words])
 
     def stored(self) -> optuna.Study | None:
         """The study as it is stored; None where it has not begun. Creates nothing."""
@@ -56,7 +100,7 @@ class Plan:
         from nas.study.lifecycle import refuse_changes, resolve_baselines
         from nas.study.samplers import make_sampler
 
-        resolve_baselines(self.recipe, self.space)
+        resolve_baselines(self.recipe, self.space, allow_code=self.running.allow_code)
         make_sampler(self.recipe.sampler, self.space, 0)
         if "top1_pct" in self.recipe.measured:  # said before the first trial, not by each of them
             from nas.data import check_data
@@ -88,13 +132,14 @@ def print_plan(plan: Plan, json_output: bool) -> None:
         "baselines": list(recipe.baselines),
         "measure": list(recipe.measured),
         "device": plan.device,
-        "workers": plan.workers,
+        "workers": plan.running.workers,
+        "engine": plan.running.engine.name,
         "storage": masked(plan.storage),
         "trials": recipe.trials,
         "done": done,
         "resumes": done > 0,
         "seconds_a_trial": each,
-        "seconds_left": each * max(0, recipe.trials - done) / plan.workers if each else None,
+        "seconds_left": each * max(0, recipe.trials - done) / plan.running.workers if each else None,
     }
     if json_output:
         console.show_json(document)

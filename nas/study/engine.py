@@ -28,7 +28,7 @@ from nas.study.space import Space
 from nas.study.storage import records
 
 Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
-GRACE = 8.0  # seconds that running trials get to finish after an interrupt
+GRACE = 5.0  # seconds that running trials get to finish after an interrupt
 _MOST_FREE = 2_000  # trials in a row that are over a limit, or known, after which the search gives up
 _TICK = 0.25
 _CHECK = 15.0  # seconds between looks at whether the study is still this driver's

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from nas.resources import is_file, is_folder, is_name
 from nas.study.feed_changes import Changes, Head, Place, Snapshot, Source
 from nas.study.feed_file import RecordsSource, records_file
 from nas.study.feed_storage import StorageSource
@@ -37,6 +38,8 @@ def open_sources(references: Sequence[str], storage: str) -> list[Source]:
     files: dict[Path, Path] = {}
     for reference in references:
         if is_records(reference):
+            if not is_name(Path(reference)):
+                raise StudyError(f"'{reference}': no file can have that name")
             files.setdefault(records_file(Path(reference)).resolve(), Path(reference))
             continue
         url, name = _place(reference, storage)
@@ -56,7 +59,7 @@ def open_storage_source(url: str, names: Sequence[str] = ()) -> StorageSource:
     try:
         return StorageSource(url, names, storage_option(url))
     except StudyError as error:
-        folder = next((name for name in names if Path(name).is_dir() and records_file(Path(name)).is_file()), None)
+        folder = next((name for name in names if is_folder(Path(name)) and is_file(records_file(Path(name)))), None)
         if folder is None:
             raise
         hint = f"the folder of that name: ./{folder}"
@@ -69,12 +72,12 @@ def is_records(reference: str) -> bool:
     if "://" in reference:
         return False
     path = Path(reference)
-    return reference.endswith(".jsonl") or (reference != path.name and path.is_dir() and records_file(path).is_file())
+    return reference.endswith(".jsonl") or (reference != path.name and is_folder(path) and is_file(records_file(path)))
 
 
 def _place(reference: str, storage: str) -> tuple[str, str | None]:
     if "://" not in reference:
-        if Path(reference).suffix in (".db", ".sqlite", ".sqlite3") and Path(reference).is_file():
+        if Path(reference).suffix in (".db", ".sqlite", ".sqlite3") and is_file(Path(reference)):
             raise StudyError(f"'{reference}' is a file, not a study", f"name it as a storage: sqlite:///{reference}")
         return storage, reference
     url, mark, name = reference.rpartition("#")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,7 +23,7 @@ class Outcomes:
 
     def __init__(self, study: str, recipe: Recipe, space: Space, records: Iterable[Record] = ()) -> None:
         self.study, self.space, self.seed = study, space, recipe.seed
-        self.timed = recipe.timed
+        self.recipe = recipe
         self.timed_on = device_of_times(records, recipe)
         self.objectives = recipe.parsed_objectives
         self.limits = sorted(recipe.parsed_limits, key=str)
@@ -86,11 +86,12 @@ class Outcomes:
 
     def _other_device(self, record: Record) -> str:
         """That the record's times are not of the device of all others; nothing where they are."""
-        here = _device(record, self.timed)
+        here = _device(record, self.recipe)
         if here is None or here == (self.timed_on or here):
             self.timed_on = self.timed_on or here
             return ""
-        return f"timed on {here}; the times of this study are of {self.timed_on}, and do not compare"
+        other, known = _words(here), _words(self.timed_on or here)
+        return f"timed on {other}; the times of this study are of {known}, and do not compare"
 
     def excess(self, values: Mapping[str, float]) -> dict[str, float]:
         """How far outside each limit; a limit on something not measured yet counts as met."""
@@ -101,15 +102,27 @@ class Outcomes:
         return all(value <= 0 for value in self.excess(asdict(cost(arch))).values())
 
 
-def device_of_times(records: Iterable[Record], recipe: Recipe) -> str | None:
-    """Name of the device that a study's times were taken on; None where nothing was timed so far."""
+def device_of_times(records: Iterable[Record], recipe: Recipe) -> tuple[str, int | None] | None:
+    """(name, threads of a CPU) of the device that a study's times were taken on; None where nothing was timed so far.
+
+    The threads are None of a GPU, and where the recipe sets them.
+    """
     complete = (record for record in records if record.state == "complete")
-    return next((name for record in complete if (name := _device(record, recipe.timed)) is not None), None)
+    return next((name for record in complete if (name := _device(record, recipe)) is not None), None)
 
 
-def _device(record: Record, timed: Sequence[str]) -> str | None:
-    found = (record.readings[key].conditions.get("device") for key in timed if key in record.readings)
-    return next((str(name) for name in found if name is not None), None)
+def _device(record: Record, recipe: Recipe) -> tuple[str, int | None] | None:
+    for key in recipe.timed:
+        conditions = record.readings[key].conditions if key in record.readings else {}
+        if "device" in conditions:
+            free = "cuda" not in conditions and recipe.timing.threads is None
+            return str(conditions["device"]), conditions.get("threads") if free else None
+    return None
+
+
+def _words(device: tuple[str, int | None]) -> str:
+    name, threads = device
+    return name if threads is None else f"{name} with {threads} threads"
 
 
 def _possible(key: str, value: float) -> bool:

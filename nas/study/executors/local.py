@@ -175,6 +175,26 @@ class LocalExecutor:
         return [result]
 
 
+def check_device(device: str, only: tuple[str, int | None]) -> None:
+    """Nothing where this machine is the kind that the study's times are of. Raises: EngineError."""
+    import torch
+
+    from nas.environment import cpu_name, environment
+
+    here = str(environment(device).get("gpu", "")) if device.startswith("cuda") else cpu_name()
+    name, threads = only
+    if here and here != name:
+        raise EngineError(
+            f"this study's times are of {name}; this machine has {here}, and times of two devices do not compare",
+            "go on where it began, or start another with --study NAME",
+        )
+    if threads is not None and threads != torch.get_num_threads():
+        raise EngineError(
+            f"this study's times were taken with {threads} threads; here are {torch.get_num_threads()}",
+            f"set OMP_NUM_THREADS={threads}, or start another study with --study NAME",
+        )
+
+
 def _gpus(pool: Pool) -> list[str]:
     """The GPU of each worker; none where they need not be told apart."""
     if pool.workers == 1 or not pool.device.startswith("cuda"):

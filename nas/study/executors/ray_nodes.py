@@ -44,7 +44,7 @@ class Node:
     kind: Kind | None = None  # unknown until a probe has answered
     error: str = ""  # why no job may run on it
     running: set[int] = field(default_factory=set)
-    taken: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=_SAMPLES))
+    taken: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
 
     def demand(self, terms: Terms) -> tuple[int, int]:
         """CPUs and GPUs that a job asks for here."""
@@ -58,7 +58,7 @@ class Node:
     def room(self, terms: Terms) -> int:
         """Jobs of ours that can run here at a time, next to what others run."""
         each = self.demand(terms)[1 if terms.gpu else 0]
-        total = int((self.gpus if terms.gpu else self.cpus) - min(self.taken))
+        total = int((self.gpus if terms.gpu else self.cpus) - min(self.taken, default=0.0))
         return max(len(self.running), total // each)
 
     def observe(self, available: Mapping[str, float], terms: Terms) -> None:
