@@ -32,7 +32,7 @@ def real_slurm(pool: Pool) -> Executor:
 
 
 def ray(pool: Pool) -> Executor:
-    """A cluster of one node that the tests share, for starting one takes seconds; tests/test_ray.py has the rest."""
+    """A cluster of two nodes that the tests share, for starting one takes seconds; tests/test_ray.py has the rest."""
     pytest.importorskip("ray")
     from tests.ray_cluster import shared
 

@@ -98,8 +98,9 @@ class Cluster:
 
 @functools.cache
 def shared() -> Cluster:
-    """One node of two CPUs for every test that leaves it as it was."""
-    cluster = Cluster(num_cpus=2)
+    """Two nodes of a CPU each, for every test that leaves them as they were."""
+    cluster = Cluster(num_cpus=1)
+    cluster.add(num_cpus=1)
     atexit.register(cluster.close)
     return cluster
 
