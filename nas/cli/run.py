@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def run_plan(plan: Plan, json_output: bool) -> int:
     """Run or go on with a study, print what it found, and return the exit code."""
     from nas.cli.live import announce, watch
+    from nas.cli.watch import watched
     from nas.environment import environment
     from nas.study.driver import StorageLostError
     from nas.study.engine import Search
@@ -47,7 +48,12 @@ def run_plan(plan: Plan, json_output: bool) -> int:
                 opened.study, plan.recipe, plan.space, executor, plan.device, baselines, listeners, guard=lock.check
             )
             announce(plan, search, opened.resumed)
-            with watch(plan, search), _signals(search, received):
+            log_json, port = plan.running.log_json, plan.running.metrics_port
+            with (
+                watched(search, plan.out, log_json=str(log_json or ""), metrics_port=port),
+                watch(plan, search),
+                _signals(search, received),
+            ):
                 stopped = search.run()
         except (ExecutorError, StorageLostError, LockLostError) as error:
             hint = f"{getattr(error, 'hint', '')}; go on with: {plan.again}".removeprefix("; ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,7 @@ class _ListByDefault(TyperGroup):
 studies = typer.Typer(
     name="studies",
     cls=_ListByDefault,
-    help="List studies; or show, export or delete one.",
+    help="List studies; or show, export, copy or delete one.",
     rich_markup_mode=None,
 )
 _Name = Annotated[str, typer.Argument(help="Name of the study.")]
@@ -151,3 +152,43 @@ def delete_study(
     with driver_lock(storage, study, console.say):
         delete_study(open_storage(storage, create=True), study)
     console.say(f"deleted {study}")
+
+
+@studies.command("copy")
+def copy_stored_study(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The storage that it is in.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The storage to copy it to; made if need be.")],
+    study: Annotated[str | None, typer.Option(help="Name of the study; not needed where there is only one.")] = None,
+    name: Annotated[str | None, typer.Option("--as", help="Its name in the target; otherwise the same.")] = None,
+) -> None:
+    """Copy a study to another storage, with all that is in it. `nas search` then goes on there.
+
+    Example:
+
+      nas studies copy sqlite:///nas.db postgresql://user@host/nas --study efficientnetv2
+    """
+    from nas.study.copy import copy_study
+    from nas.study.lock import creating, driver_lock
+    from nas.study.storage import masked, open_storage, open_study
+
+    opened = open_storage(source)
+    found = open_study(opened, study).study_name
+    called = name or found
+    with driver_lock(source, found, console.say), _second_lock(source, target, called):
+        with creating(target):
+            into = open_storage(target, create=True)
+        count = copy_study(opened, into, found, called)
+    console.result().print(
+        f"{found}: {count} trials, now in {masked(target)} as {called}", soft_wrap=True, markup=False
+    )
+
+
+def _second_lock(source: str, target: str, study: str) -> AbstractContextManager[object]:
+    """The lock of the target; nothing where both are one file, which is locked already."""
+    from nas.study.lock import driver_lock
+    from nas.study.storage import sqlite_path
+
+    one, other = sqlite_path(source), sqlite_path(target)
+    if one is not None and other is not None and one.absolute() == other.absolute():
+        return nullcontext()
+    return driver_lock(target, study, console.say)
