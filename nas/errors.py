@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 1_000  # characters of a message that anyone reads
+
 
 class NasError(ValueError):
     """Bad input. `str(error)` says what was wrong, where and what was expected; `hint` says what to do next."""
@@ -15,7 +17,9 @@ class NasError(ValueError):
 
 
 def _one_line(text: str) -> str:
-    """A quoted value may hold line breaks and control characters: show them as \\n, \\x1b."""
+    """A quoted value may hold line breaks and control characters: show them as \\n, \\x1b; and it may be endless."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST * 3 // 4]} … {text[-_LONGEST // 4 :]}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from nas.errors import NasError, nearest
@@ -22,10 +23,28 @@ def names(folder: str) -> list[str]:
 
 def is_file(path: Path) -> bool:
     """Whether `path` is a file; no name is too long or too odd to ask."""
+    return is_name(path) and path.is_file()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is a folder; no name is too long or too odd to ask."""
+    return is_name(path) and path.is_dir()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything at `path`; no name is too long or too odd to ask."""
+    return is_name(path) and path.exists()
+
+
+def is_name(path: Path) -> bool:
+    """Whether a file could have this name: none has a null byte, half a character, or thousands of letters."""
     try:
-        return path.is_file()
-    except (OSError, ValueError):
+        path.lstat()
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    except ValueError:
         return False
+    return True
 
 
 def find(reference: str, folder: str, what: str) -> Path:

@@ -74,11 +74,16 @@ def main(arguments: list[str] | None = None) -> None:
     console.MANNERS.verbose = bool(flags & {"-v", "--verbose"})
     if words and not set(words) <= _EVERYWHERE:
         words = [word for word in words if word not in _EVERYWHERE]
-    sys.exit(_run(words))
+    before = os.umask(0o077)  # studies, reports, logs and records are their owner's alone, until chmod says otherwise
+    try:
+        sys.exit(_run(words))
+    finally:
+        os.umask(before)
 
 
 def _run(words: list[str]) -> int:
     try:
+        _check_text(words)
         return app(words, prog_name="nas", standalone_mode=False) or 0
     except NasError as error:
         _trace()
@@ -93,6 +98,13 @@ def _run(words: list[str]) -> int:
         return 130
     except Exception as error:
         return _other(error)
+
+
+def _check_text(words: list[str]) -> None:
+    """Raises: NasError for a word that is no text, and could neither be shown nor stored."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" or character == "\0" for character in word):
+            raise NasError(f"'{word}': not UTF-8 text", "name the file in UTF-8, or go to its folder")
 
 
 def _other(error: Exception) -> int:

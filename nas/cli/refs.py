@@ -9,6 +9,7 @@ from pathlib import Path
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
 from nas.foreign import LIBRARIES, Foreign, ForeignError, check_allowed, is_foreign, read
+from nas.resources import exists
 from nas.space_file import baselines, load_architecture
 
 
@@ -40,7 +41,7 @@ def resolve_network(reference: str, storage: str) -> Architecture | Foreign:
 
 
 def _is_foreign(reference: str) -> bool:
-    return is_foreign(reference) and not Path(reference).exists()
+    return is_foreign(reference) and not exists(Path(reference))
 
 
 def _architecture(reference: str) -> Architecture:
@@ -62,7 +63,7 @@ def _architecture(reference: str) -> Architecture:
 def _from_study(reference: str, storage: str) -> Architecture | Foreign | None:
     """The network of STUDY:TRIAL; None where `reference` has another form."""
     match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+)", reference)
-    return _trial(match[1], int(match[2]), storage) if match and not Path(reference).exists() else None
+    return _trial(match[1], int(match[2]), storage) if match and not exists(Path(reference)) else None
 
 
 def _trial(study: str, number: int, storage: str) -> Architecture | Foreign:

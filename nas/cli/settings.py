@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import NasError, nearest
+from nas.resources import is_file
 
 _LARGEST = 262_144  # bytes; pyproject.toml is someone else's, and long
 
@@ -35,7 +36,7 @@ def load_settings(config: str) -> dict[str, Any]:
 
 
 def _read(config: str) -> tuple[dict[str, Any], str]:
-    if config and not Path(config).is_file():
+    if config and not is_file(Path(config)):
         raise NasError(f"--config {config}: no such file", "write one with lines such as: storage = 'sqlite:///nas.db'")
     for name in (config,) if config else ("nas.toml", "pyproject.toml"):
         path = Path(name)

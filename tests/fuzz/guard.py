@@ -135,7 +135,7 @@ class Guard:
         if not isinstance(path, str | bytes):
             return  # a file descriptor: opened before, and heard then
         real = os.path.realpath(os.fsdecode(path))
-        if real != "/dev/null" and not real.startswith(self.folder + "/"):
+        if real != "/dev/null" and not f"{real}/".startswith(self.folder + "/"):
             self._touched.append(f"{event} outside its folder: {real}")
 
 
@@ -148,7 +148,7 @@ def _not_a_line(error: NasError) -> str:
     text = f"{error} {error.hint}"
     if not text.isprintable():
         return f"not one printable line: {text[:200]!r}"
-    return f"a message of {len(text)} characters: {text[:100]}" if len(text) > 2_000 else ""
+    return f"a message of {len(text)} characters: {text[:100]}" if len(text) > 3_000 else ""
 
 
 def _where(trace: Any) -> str:

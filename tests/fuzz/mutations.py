@@ -21,7 +21,8 @@ for _ in range(60):
 
 TEXTS = (
     "", " ", "\n", "\0", "a\0b", "\x1b[2J", "\u202egpj", "\ud800", "é" * 300, "x" * 70_000, "..", "../../x",
-    "/dev/zero", "/etc/passwd", "file:///etc/passwd", "25e6", "1e-5", "1" * 5000, "NaN", "inf", "-0", "١٢", "½", "flops<=1e999",
+    "/dev/zero", "/etc/passwd", "file:///etc/passwd", "25e6", "1e-5", "1" * 5000, "NaN", "inf", "-0", "١٢", "½",
+    "flops<=1e999",
     "flops<=" + "9" * 400, "top1_pct*(flops/0)^-1", "top1_pct*" * 40 + "flops", "999999999999d", "module:callable",
     f"{CANARY}:make", f"{CANARY}:make@64", "timm:resnet18", "timm:hf-hub:a/b", "timm:local-dir:/tmp",
     "torchvision:resnet18@999999999", "torchvision:http://127.0.0.1/x", "folder:/", "STUDY:17", "efficientnet-b0",
@@ -30,7 +31,8 @@ TEXTS = (
 )  # fmt: skip
 VALUES = (
     None, True, False, 0, 1, -1, 2, 3, 7, 64, 1000, 65_537, 10**6, 10**9, 2**31, 2**63, 2**64, 10**40, 10**90,
-    -(10**18), 16**4999, 0.0, -0.0, 0.5, 1.0, 1e-320, 1e308, 1e18, float("nan"), float("inf"), float("-inf"), [], {}, [[]], [None],
+    -(10**18), 16**4999, 0.0, -0.0, 0.5, 1.0, 1e-320, 1e308, 1e18, float("nan"), float("inf"), float("-inf"), [], {},
+    [[]], [None],
     DEEP, {"from": 1, "to": 10**9, "by": 1}, {"from": 1, "to": 9_999}, {"from": 0, "to": 3}, {"from": 3, "to": 1},
     {"from": 1, "to": 10**30, "by": 10**29}, {"mbconv": 1}, {"mbconv": 0.25, "fused_mbconv": 0}, [1, 1], [3, 5],
     [1.5, "x"], [0.1, 0.2], list(range(3000)), list(range(1, 40)), datetime.date(2001, 1, 1), b"\xff\0",
@@ -168,7 +170,7 @@ def _scrambled(draw: Draw, data: bytes) -> bytes:
 def words(draw: Draw, lines: Sequence[Sequence[str]], options: Sequence[str]) -> bytes:
     """A command line with words spoilt, dropped, swapped or added; words are parted by \\x1e."""
     line = list(draw(st.sampled_from(lines)))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3)))):
         place = draw(st.integers(1, max(1, len(line) - 1)))
         operation = draw(st.sampled_from(("replace", "replace", "scramble", "drop", "option", "insert")))
         if operation == "option":

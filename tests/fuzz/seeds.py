@@ -25,11 +25,12 @@ TINY = {
     ],
 }  # fmt: skip
 SPACES = [TINY, TINY, *_shipped("search_spaces", ("efficientnet", "efficientnetv2"))]
-ARCHITECTURES = _shipped("search_spaces/baselines", ("efficientnet-b0", "resnet50", "mobilenet-v1"))
+ARCHITECTURES = _shipped("search_spaces/baselines", ("efficientnet-b0", "resnet-50", "mobilenetv1"))
 RECIPES = [
     *_shipped("studies", ("default-cpu", "compound-grid")),
     {"name": "a", "space": "tiny.yaml", "objectives": ["top1_pct*(flops/400M)^-0.07"], "limits": ["flops<=1G"],
-     "baselines": ["published", "smallest", f"{CANARY}:make"], "trial_timeout": "90s", "budget": 2.0},
+     "baselines": ["published", "smallest", f"{CANARY}:make"], "trial_timeout": "90s", "budget": 2.0,
+     "training": {"width": 1.0}},
     {"name": "b", "grid": {"base": "efficientnet-b0", "range": [1.0, 1.5]}, "timing": {"batch": 4}},
 ]  # fmt: skip
 
