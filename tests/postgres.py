@@ -126,11 +126,11 @@ class Postgres:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """The rows of a statement, run past everything that is tested."""
         import psycopg
 
-        place = {"host": "127.0.0.1", "port": self.port, "user": "nas", "password": _PASSWORD, "dbname": "postgres"}
+        place = {"host": "127.0.0.1", "port": self.port, "user": "nas", "password": _PASSWORD, "dbname": database}
         with psycopg.connect(**place, autocommit=True, connect_timeout=5) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
