@@ -49,7 +49,9 @@ def a_study(folder: Path, recipe: Recipe) -> None:
     search.study.enqueue_trial({})
     search.study.ask()
     search.study.enqueue_trial({}, user_attrs={"baseline": "x"})
-    driver_storage(search.study).commit()
+    driver = driver_storage(search.study)
+    driver.set_study_system_attr(0, "a sampler's", {"generation": 3})
+    driver.commit()
 
 
 def test_every_row_arrives_and_the_study_goes_on_there(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -76,9 +77,21 @@ def main(arguments: list[str] | None = None) -> None:
         words = [word for word in words if word not in _EVERYWHERE]
     before = os.umask(0o077)  # studies, reports, logs and records are their owner's alone, until chmod says otherwise
     try:
-        sys.exit(_run(words))
+        console.Patient.install()
+        code = _run(words)
+        _let_go_of_stdout()
     finally:
         os.umask(before)
+    sys.exit(code)
+
+
+def _let_go_of_stdout() -> None:
+    """Where nobody reads standard output any more, Python would end with a code of its own."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _run(words: list[str]) -> int:

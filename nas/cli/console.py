@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import select
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,6 +29,54 @@ class Manners:
 
 
 MANNERS = Manners()
+_PATIENCE = 2.0  # seconds that a reader of our messages may sleep before they are no longer written
+
+
+class Patient(io.TextIOBase):
+    """Standard error that keeps nobody waiting: where a pipe is full, or the terminal gone, words are dropped.
+
+    A search must neither hang nor end because nobody reads what it says. A terminal that is stopped (Ctrl-S) is waited
+    for: somebody sits there.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._waits = stream, _PATIENCE
+
+    def write(self, text: str) -> int:
+        whole = text.encode(self._stream.encoding, "backslashreplace")
+        try:
+            for start in range(0, len(whole), select.PIPE_BUF):  # a pipe that can be written to takes so much at once
+                if not self._takes():
+                    break
+                os.write(self.fileno(), whole[start : start + select.PIPE_BUF])
+        except (OSError, ValueError):  # closed
+            self._waits = 0.0
+        return len(text)
+
+    def _takes(self) -> bool:
+        if self.isatty():
+            return True
+        writable = bool(select.select([], [self._stream], [], self._waits)[1])
+        self._waits = _PATIENCE if writable else 0.0
+        return writable
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    @classmethod
+    def install(cls) -> None:
+        """Put it in the place of standard error, where that is a file of the system's."""
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.fileno()
+            if not isinstance(sys.stderr, cls):
+                sys.stderr = cls(sys.stderr)
 
 
 def result() -> Console:

@@ -68,6 +68,10 @@ def run_plan(plan: Plan, json_output: bool) -> int:
             done = "all trials are done; the same command writes the answer"
             console.say(f"{left if search.done < plan.recipe.trials else done}: {plan.again}")
             return 130
+        except OSError:  # nobody reads the result
+            if received:
+                return _exit_code(received)
+            raise
 
 
 def _pool(plan: Plan, logs: Path, listeners: list[Listener]) -> Pool:

@@ -168,6 +168,7 @@ def _side_by_side(analysis: Analysis) -> list[str]:
         for record in analysis.records
         if record.state == "complete" and set(timed) & set(record.readings)
         and type(record.environment.get("workers")) is int
+        and not record.environment.get("timed_alone")
     }  # fmt: skip
     if not said or said == {1}:
         return []

@@ -108,6 +108,8 @@ class Search:
         self._checked = time.monotonic()
         self._reminded = float("-inf")
         self._said_slow = False
+        # Engines time one trial at a time on a device; records from before they did so do not say it.
+        self._alone = {"timed_alone": True} if self.recipe.timed else {}
 
     @property
     def done(self) -> int:
@@ -316,7 +318,7 @@ class Search:
             reason=result.error,
             started=job.started,
             seconds=round(result.seconds, 3),
-            environment={**result.environment, "workers": self.workers},
+            environment={**result.environment, "workers": self.workers, **self._alone},
         )
         if not result.error:
             record = self._outcomes.completed(record, result.readings)
