@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -40,7 +41,8 @@ def open_sources(references: Sequence[str], storage: str) -> list[Source]:
         if is_records(reference):
             if not is_name(Path(reference)):
                 raise StudyError(f"'{reference}': no file can have that name")
-            files.setdefault(records_file(Path(reference)).resolve(), Path(reference))
+            place = os.path.realpath(records_file(Path(reference)))  # which a loop of links does not stop
+            files.setdefault(Path(place), Path(reference))
             continue
         url, name = _place(reference, storage)
         names = wanted.setdefault(url, [])

@@ -143,6 +143,8 @@ def check_place(path: Path, url: str) -> None:
     """Raises: StudyError where a file of this path could not be."""
     if path.is_dir():
         raise StudyError(f"storage {url}: {path} is a folder; expected a file")
+    if path.exists() and not path.is_file():
+        raise StudyError(f"storage {url}: {path} is a device or a pipe; expected a file")
     if not path.parent.is_dir():
         raise StudyError(f"storage {url}: there is no folder {path.parent}", "make it first, or name another file")
 
