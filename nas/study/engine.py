@@ -235,9 +235,7 @@ class Search:
             "repeats": repeats,
         }
         self._submitted += 1
-        # Workers of one machine time one after the other: a trial may wait for all others.
-        turns = self.workers if self.recipe.timed and self.device == "cpu" else 1
-        longest = parse_duration(self.recipe.trial_timeout) * repeats * max(1, turns)
+        longest = parse_duration(self.recipe.trial_timeout) * repeats
         self._jobs[self._submitted] = _Job(asked.arch, asked.trials, asked.baseline, now(), longest)
         self._storage.commit()  # a trial is seen to run before it does
         self.executor.submit(Spec(str(asked.arch), settings, self.recipe.seed, self._submitted))

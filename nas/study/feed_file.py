@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.recipe import Recipe, load_recipe
-from nas.record import Record
+from nas.record import LONGEST_LINE, Record
 from nas.study.feed_changes import Changes, FeedState, Head, Place, Snapshot, place
 from nas.study.storage import StudyError
 
@@ -123,7 +123,7 @@ class RecordsSource:
             self._reached += len(piece)
             self._tail = (self._tail + piece)[-_TAIL:]
             lines = (self._rest + piece).split(b"\n")
-            self._rest = lines.pop()
+            self._rest = lines.pop()[: LONGEST_LINE + 1]  # a file without line ends is not kept whole
             for line in lines:
                 self._take(line)
                 self._line += 1
@@ -151,6 +151,9 @@ class RecordsSource:
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
+            return
+        if len(line) > LONGEST_LINE:
+            self._broken[self._line + 1] = f"more than {LONGEST_LINE:,} bytes are no record"
             return
         try:
             record = Record.from_json(json.loads(line))

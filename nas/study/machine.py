@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,21 @@ def shares(workers: int) -> list[list[int]]:
         return [[all_cores[number % len(all_cores)]] for number in range(workers)]
     ends = [len(all_cores) * number // workers for number in range(workers + 1)]
     return [all_cores[start:end] for start, end in itertools.pairwise(ends)]
+
+
+@dataclass
+class _Tell:
+    """Who is told when this process begins, and ends, to wait for its turn."""
+
+    waiting: Callable[[bool], None] = lambda _: None
+
+
+_TELL = _Tell()
+
+
+def tell_of_waiting(told: Callable[[bool], None]) -> None:
+    """Have `told` called with True when this process begins to wait for its turn to time, and False when it has it."""
+    _TELL.waiting = told
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,9 @@ class Share:
             yield
             return
         everything, threads = _whole() if self.lock else (self.cores, min(_whole()[1], len(self.cores)))
+        _TELL.waiting(True)
         with self._locked(fcntl.LOCK_EX), _running_on(everything, threads):
+            _TELL.waiting(False)
             yield
 
     @contextlib.contextmanager

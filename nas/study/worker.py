@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from nas.environment import environment
 from nas.record import Reading
+from nas.study.machine import Share, tell_of_waiting
 
 Evaluate = Callable[[str, dict[str, Any], int], dict[str, Any]]
 
@@ -37,7 +38,6 @@ def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str
     from nas.meters.repeat import combine
     from nas.metric import COMPUTED
     from nas.recipe import Timing, Training
-    from nas.study.machine import Share
 
     arch = read(architecture)
     timing, training = Timing(**settings["timing"]), Training(**settings["training"])
@@ -129,6 +129,7 @@ def main() -> None:
     _die_before_the_driver()
     threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     function = load(sys.argv[1])
+    tell_of_waiting(lambda waits: _send(replies, {"waiting": waits}))  # which is none of the trial's time
     _send(replies, {"ready": True})
     for line in sys.stdin:
         _send(replies, answer(json.loads(line), function))

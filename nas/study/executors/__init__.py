@@ -61,7 +61,8 @@ class Executor(Protocol):
         ...
 
     def age(self, job: int) -> float:
-        """Seconds that a job has been running; 0 while it waits for a place, and for one that has ended."""
+        """Seconds that a job has been running, less those in which it waited for a place or its turn; 0 for one that
+        has ended."""
         ...
 
     def cancel(self, job: int, reason: str) -> None:

@@ -27,6 +27,7 @@ class _Worker:
         self.share = share
         self.job: int | None = None
         self.started = 0.0
+        self.waits_since: float | None = None  # for its turn to time
         self.cancelled = ""
         # Threads that spin while they wait starve every other process on the machine, this one's other threads too.
         environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1"}
@@ -49,6 +50,18 @@ class _Worker:
         return self.job is None and not self.cancelled and self.process.poll() is None
 
     @property
+    def age(self) -> float:
+        """Seconds that it has been at its job, less those in which it waited for its turn."""
+        return (self.waits_since or time.monotonic()) - self.started
+
+    def turn(self, waits: bool) -> None:
+        """It begins to wait for its turn to time, or has it."""
+        now = time.monotonic()
+        if not waits and self.waits_since is not None:
+            self.started += now - self.waits_since
+        self.waits_since = now if waits else None
+
+    @property
     def stdout(self) -> IO[bytes]:
         assert self.process.stdout is not None
         return self.process.stdout
@@ -57,7 +70,7 @@ class _Worker:
         settings = {**spec.settings, "share": self.share} if self.share else spec.settings
         line = {"architecture": spec.architecture, "settings": settings, "seed": spec.seed, "job": spec.job}
         assert self.process.stdin is not None
-        self.job, self.started = spec.job, time.monotonic()
+        self.job, self.started, self.waits_since = spec.job, time.monotonic(), None
         with contextlib.suppress(BrokenPipeError):  # a worker that died idle is noticed by its closed pipe
             self.process.stdin.write(json.dumps(line).encode() + b"\n")
             self.process.stdin.flush()
@@ -120,7 +133,7 @@ class LocalExecutor:
         return results
 
     def age(self, job: int) -> float:
-        return next((time.monotonic() - worker.started for worker in self._workers.values() if worker.job == job), 0.0)
+        return next((worker.age for worker in self._workers.values() if worker.job == job), 0.0)
 
     def cancel(self, job: int, reason: str) -> None:
         for worker in self._workers.values():
@@ -163,13 +176,16 @@ class LocalExecutor:
             if reply == {"ready": True}:
                 worker.ready = True
                 return []
+            if isinstance(reply.get("waiting"), bool):
+                worker.turn(reply["waiting"])
+                return []
             if reply["job"] != worker.job:
                 raise ValueError(line)
             error = str(reply.get("error", ""))
             result = Result(
                 reply["job"], reply.get("readings", {}), reply.get("environment", {}), float(reply["seconds"]), error
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return self._bury(number, f"the worker answered nonsense: {line[:80]!r}")
         worker.job = None
         return [result]
