@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -41,6 +42,8 @@ def test_the_commands_run_in_the_order_in_which_they_stand(
     for command in COMMANDS:
         words = shlex.split(command, comments=True)
         assert words[0] == "nas", command
+        if "ray" in words and importlib.util.find_spec("ray") is None:
+            continue  # an extra, which CI installs
         with pytest.raises(SystemExit) as end:
             main(words[1:])
         _, stderr = capsys.readouterr()
