@@ -4,7 +4,7 @@ VENV   ?= .venv
 EXTRAS ?= dev
 BIN     = $(VENV)/bin
 
-.PHONY: search test check format gpu clean
+.PHONY: search test check format gpu fuzz audit clean
 .DEFAULT_GOAL := search
 
 # The main job: search the EfficientNetV2 space on this machine and write a Pareto report.
@@ -28,6 +28,14 @@ format: $(VENV)/.developed
 gpu:
 	$(PYTHON) benchmarks/gpu.py
 
+# Spoilt files, texts and command lines against everything that reads them; prints the tally, and what failed.
+fuzz: $(VENV)/.fuzzed
+	$(BIN)/python -m tests.fuzz.long --inputs 100000 --seed 0
+
+# The pinned versions against the advisories for them; it needs a registry that knows advisories, and fails without.
+audit: $(VENV)/.fuzzed
+	$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
 
@@ -38,4 +46,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.developed: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $@
+
+$(VENV)/.fuzzed: $(VENV)/.developed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS),fuzz]'
 	touch $@

@@ -213,7 +213,7 @@ def test_what_is_no_file_of_words_is_refused(
 
 def test_a_line_without_an_end_is_no_record(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"schema": 1}'.ljust(LONGEST_LINE + 2))
-    with pytest.raises(NasError, match="in.jsonl:1: a line of more than"):
+    with pytest.raises(NasError, match=r"in\.jsonl:1: a line of more than"):
         list(read_records(tmp_path / "in.jsonl"))
 
 
