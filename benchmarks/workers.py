@@ -30,8 +30,8 @@ KEY = "train_images_per_s"
 def settings() -> dict[str, Any]:
     return {
         "measure": [KEY, "top1_pct"],
-        "timing": RECIPE.timing.model_dump(mode="json"),
-        "training": RECIPE.training.model_dump(mode="json"),
+        "timing": {**RECIPE.timing.model_dump(mode="json"), "time_cap": 6.0},
+        "training": {**RECIPE.training.model_dump(mode="json"), "epochs": 1},
         "device": "cpu",
         "repeats": 1,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class Inline:
     width: int = 1
     specs: list[Spec] = field(default_factory=list)
     pending: list[Spec] = field(default_factory=list)
+    due: dict[int, float] = field(default_factory=dict)
 
     @property
     def capacity(self) -> int:
@@ -508,6 +510,128 @@ def test_architecture_is_read_back(tmp_path: Path, recipe: Recipe) -> None:
     for record in records(search.study):
         arch: Architecture = search.space.decode(record.settings)
         assert (str(arch), arch.id) == (record.arch, record.id)
+
+
+class Sleeping(Inline):
+    """Answers half a second after it was asked."""
+
+    def submit(self, spec: Spec) -> None:
+        super().submit(spec)
+        self.due[spec.job] = time.monotonic() + 0.5
+
+    def wait(self, timeout: float) -> list[Result]:
+        time.sleep(0.01)
+        ready = [spec for spec in self.pending if time.monotonic() >= self.due[spec.job]]
+        self.pending = [spec for spec in self.pending if spec not in ready]
+        found = [(spec, self.evaluate(spec.architecture, dict(spec.settings), spec.seed)) for spec in ready]
+        return [Result(spec.job, readings, seconds=0.5) for spec, readings in found]
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_networks_are_asked_for_ahead_of_several_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("nas.study.pace._BUSY", 0.0)  # any sampler is slow
+    search = open_search(tmp_path, make_recipe(trials=40, baselines=[]), Sleeping(width=width))
+    most = [0]
+
+    class Ear:
+        def told(self, record: Record) -> None:
+            if search.done == (3 if width == 1 else 12):
+                search.stop = "interrupted"
+
+        def tick(self) -> None:
+            most[0] = max(most[0], len(search._ahead))
+
+        def note(self, text: str) -> None: ...
+
+    search.listeners.append(Ear())
+    assert search.run() == "interrupted"
+    assert most[0] == (0 if width == 1 else width)  # a single worker's next network is asked for when its last is told
+    found = records(search.study)
+    left = [record for record in found if record.state == "failed"]
+    assert all(record.reason == "interrupted" for record in left)
+    assert search.done == len({record.id for record in found if record.state == "complete"})
+    after = open_search(tmp_path, make_recipe(trials=40, baselines=[]))
+    after.run()
+    again = {record.retry_of: record.id for record in records(after.study) if record.retry_of is not None}
+    assert again == {record.trial: record.id for record in left}
+    assert after.done == 40 == len({record.id for record in records(after.study) if record.state == "complete"})
+
+
+def test_a_sampler_that_does_not_keep_up_is_named_once(tmp_path: Path) -> None:
+    search = open_search(tmp_path, make_recipe(trials=12, sampler="tpe"), Inline(width=4))
+    search.pace.asking, search.pace.measuring = 10.0, 1.0
+    said: list[str] = []
+
+    class Ear:
+        def told(self, record: Record) -> None: ...
+
+        def tick(self) -> None: ...
+
+        def note(self, text: str) -> None:
+            said.append(text)
+
+    search.listeners.append(Ear())
+    search.run()
+    (note,) = said
+    assert note.startswith("tpe takes ")
+    assert "4 workers" in note
+    assert "--sampler nsga2" in note
+
+
+def timed_on(device: str, threads: int = 2) -> Any:
+    def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+        found = workers.quick(architecture, settings, seed)
+        found["train_images_per_s"]["conditions"] = {"device": device, "threads": threads}
+        return found
+
+    return evaluate
+
+
+@pytest.mark.parametrize(("device", "threads"), [("Other CPU", 2), ("This CPU", 4)])
+def test_times_of_two_devices_never_share_a_study(tmp_path: Path, device: str, threads: int) -> None:
+    timed = {"objectives": ["top1_pct", "train_images_per_s"], "baselines": []}
+    open_search(tmp_path, make_recipe(trials=2, **timed), Inline(timed_on("This CPU"))).run()
+    search = open_search(tmp_path, make_recipe(trials=4, **timed), Inline(timed_on(device, threads)))
+    search.run()
+    found = records(search.study)
+    assert [record.state for record in found] == ["complete", "complete", "failed", "failed"]
+    assert found[2].reason.startswith(f"timed on {device} with {threads} threads; the times of this study are of This")
+    assert len(search.ledger.front) <= 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("top1_pct", 4321.0), ("top1_pct", -1.0), ("train_images_per_s", 0.0), ("flops", float("inf"))],
+)
+def test_a_reading_that_cannot_be_fails_its_trial(tmp_path: Path, key: str, value: float) -> None:
+    def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+        return {**workers.quick(architecture, settings, seed), key: {"value": value}}
+
+    recipe = make_recipe(trials=2, objectives=["top1_pct", "train_images_per_s", "flops"])
+    search = open_search(tmp_path, recipe, Inline(evaluate))
+    search.run()
+    for record in records(search.study):
+        assert record.state == "failed"
+        assert key in record.reason
+        assert key not in record.readings or record.readings[key].value != value
+    assert len(search.ledger.front) == 0
+
+
+def test_a_baseline_outside_the_space_whose_worker_dies_is_tried_once_more(tmp_path: Path) -> None:
+    class Dying(Inline):
+        def wait(self, timeout: float) -> list[Result]:
+            found = super().wait(timeout)
+            first = len(self.specs) == 1
+            return [Result(result.job, error="killed", lost=True) for result in found] if first else found
+
+    executor = Dying()
+    search = open_search(tmp_path, make_recipe(baselines=["efficientnetv2-s"], trials=2), executor)
+    search.run()
+    assert [spec.architecture for spec in executor.specs][:2] == [str(load_architecture("efficientnetv2-s"))] * 2
+    (baseline,) = [record for record in records(search.study) if record.trial is None]
+    assert baseline.state == "complete"
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

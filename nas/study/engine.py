@@ -253,7 +253,7 @@ class Search:
                     self._tell(trial, replace(record, reason=INTERRUPTED, reused=asked.trials[0].number))
 
     def _say_if_slow(self) -> None:
-        if self._said_slow or self.pace.load <= 1 or self.done < self.workers:
+        if self._said_slow or self.workers == 1 or self.pace.load <= 1 or self.done < self.workers:
             return
         self._said_slow = True
         faster = "; --sampler nsga2 or random is faster" if self.recipe.sampler in ("tpe", "gp") else ""
