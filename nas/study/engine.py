@@ -18,9 +18,10 @@ from nas.arch import Architecture
 from nas.foreign import Foreign
 from nas.recipe import Recipe, parse_duration
 from nas.record import Record
-from nas.study.driver import StorageLostError, driver_storage, tell
+from nas.study.driver import driver_storage, tell
 from nas.study.executors import Executor, Result, Spec
 from nas.study.ledger import Ledger
+from nas.study.outage import Outage
 from nas.study.outcome import Outcomes, now, stored
 from nas.study.pace import Pace
 from nas.study.queue import INTERRUPTED, Queue
@@ -32,7 +33,6 @@ GRACE = 5.0  # seconds that running trials get to finish after an interrupt
 _MOST_FREE = 2_000  # trials in a row that are over a limit, or known, after which the search gives up
 _TICK = 0.25
 _CHECK = 15.0  # seconds between looks at whether the study is still this driver's
-_REMIND = 60.0  # seconds between words about a storage that stays away
 _RETRIES = 1  # of a network whose worker was lost
 
 
@@ -88,7 +88,8 @@ class Search:
 
     def __post_init__(self) -> None:
         self._storage = driver_storage(self.study)
-        self._storage.waiting, self._storage.back = self._storage_away, self._storage_back
+        self._outage = Outage(self._announce, self._tick, self._when_to_end)
+        self._storage.waiting, self._storage.back = self._outage.away, self._storage_back
         found = records(self.study)
         self._outcomes = Outcomes(self.study.study_name, self.recipe, self.space, found)
         self.objectives = self._outcomes.objectives
@@ -96,7 +97,7 @@ class Search:
         repeats = [trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs]
         self.ledger = Ledger.of(self.objectives, found, repeats)
         self._queue = Queue(self.study, self.space, self.ledger, self._outcomes, self.recipe.seed)
-        self.workers = self.executor.capacity
+        self.workers = max(1, self.executor.capacity)  # a cluster may have no room yet
         self.pace = Pace(self.workers)
         self._jobs: dict[int, _Job] = {}
         self._ahead: deque[_Asked] = deque()
@@ -106,7 +107,6 @@ class Search:
         self._lost: set[str] = set()  # ids of baselines outside the space whose worker was lost
         self._end = float("inf")
         self._checked = time.monotonic()
-        self._reminded = float("-inf")
         self._said_slow = False
         # Engines time one trial at a time on a device; records from before they did so do not say it.
         self._alone = {"timed_alone": True} if self.recipe.timed else {}
@@ -132,20 +132,18 @@ class Search:
             if self.stop is None and time.monotonic() > end:
                 self.stop = "timeout"
             began = self.stop is None and self._go_on()
-            if not self._jobs and not began:
+            if not self._jobs and not began and (self.stop or not self._waits_for_room):
                 self._give_back()
-                if self.stop or not self._waits_for_room:
-                    return self.stop or "done"
+                return self.stop or "done"
             for result in self.executor.wait(0 if began else _TICK) if self._jobs or not began else ():
                 self._finish(result)
             self._enforce_limits()
-            for listener in self.listeners:
-                listener.tick()
+            self._tick()
 
     @property
     def _waits_for_room(self) -> bool:
         """Whether networks are left to measure and no worker is there for them, as when a cluster's head is lost."""
-        return self.executor.capacity == 0 and (bool(self._outside) or self._wanted > 0)
+        return self.executor.capacity == 0 and bool(self._outside or self._ahead or self._wanted > 0)
 
     @property
     def _wanted(self) -> int:
@@ -263,11 +261,9 @@ class Search:
         )
 
     def _enforce_limits(self) -> None:
-        moment = time.monotonic()
-        if self.stop == "interrupted" and self._end == float("inf"):
-            self._end = moment + GRACE
+        moment, end = time.monotonic(), self._when_to_end()
         for number, job in self._jobs.items():
-            if moment > self._end:
+            if moment > end:
                 self.executor.cancel(number, INTERRUPTED)
             elif self.executor.age(number) > job.longest:
                 self.executor.cancel(number, f"longer than its time limit of {self.recipe.trial_timeout}")
@@ -275,29 +271,20 @@ class Search:
             self._checked = moment
             self.guard()
 
-    # The storage, when it is away.
-
-    def _storage_away(self, reason: str, seconds: float) -> None:
-        moment = time.monotonic()
-        if moment > self._reminded + _REMIND:
-            self._reminded = moment
-            since = f" for {seconds:.0f} s" if seconds >= 1 else ""
-            self._announce(f"the storage is away{since} ({reason}); waiting for it, no result is lost")
-        for listener in self.listeners:
-            listener.tick()
-        if self.stop == "interrupted":
-            self._end = min(self._end, moment + GRACE)
-            if moment > self._end:
-                raise StorageLostError(
-                    f"the storage is away ({reason}): what runs could not be told",
-                    "it is measured again by the next run",
-                )
+    def _when_to_end(self) -> float:
+        """The moment (monotonic) until which what runs may end by itself after an interrupt."""
+        if self.stop == "interrupted" and self._end == float("inf"):
+            self._end = time.monotonic() + GRACE
+        return self._end
 
     def _storage_back(self) -> None:
-        self._reminded = float("-inf")
-        self._announce("the storage is back")
+        self._outage.back()
         if self.guard:
             self.guard()
+
+    def _tick(self) -> None:
+        for listener in self.listeners:
+            listener.tick()
 
     def _announce(self, text: str) -> None:
         for listener in self.listeners:
