@@ -262,7 +262,7 @@ def test_a_baseline_outside_the_space_is_measured_first_and_is_no_trial(tmp_path
     assert len(again.specs) == 1
 
 
-@pytest.mark.parametrize("evaluate", [workers.nothing, workers.nonsense, workers.not_a_number])
+@pytest.mark.parametrize("evaluate", [workers.nothing, workers.nonsense, workers.words, workers.not_a_number])
 def test_readings_that_are_none_fail_the_trial_with_a_reason(tmp_path: Path, recipe: Recipe, evaluate: Any) -> None:
     search = open_search(tmp_path, recipe, Inline(evaluate))
     assert search.run() == "done"

@@ -61,6 +61,10 @@ def nonsense(architecture: str, settings: dict[str, Any], seed: int) -> dict[str
     return {"top1_pct": "high", "flops": {"value": 1}}
 
 
+def words(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"top1_pct": {"value": "high"}, "flops": {"value": 1}}
+
+
 def chatty(architecture: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
     print("a library that prints to standard output")
     os.write(1, b"{not json}\n")

@@ -78,7 +78,7 @@ class Outcomes:
                 if not math.isfinite(record.values.get(limit.key, math.nan)):
                     return replace(record, reason=f"{limit.key} could not be measured, and is limited")
             return replace(record, state="complete", excess=self.excess(record.values))
-        except (TypeError, KeyError, ArithmeticError):
+        except (TypeError, KeyError, ValueError, ArithmeticError):
             return replace(record, reason="the worker answered readings that do not read")
 
     def _closed(self, record: Record) -> dict[str, Reading]:
