@@ -209,6 +209,29 @@ def test_no_library_is_asked_to_fetch_a_network(
     assert heard == []
 
 
+def test_a_strangers_text_gives_no_commands_to_a_terminal(canary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import sqlite3
+
+    from nas.cli import main
+
+    text = "\x1b]0;title\x07\x1b[2J [/] [bold]x[/nope] :bomb: \u202ecba"
+    failed = json.dumps({**RECORD, "arch": "", "readings": {}, "reason": text})
+    with sqlite3.connect("nas.db") as storage:
+        storage.execute("UPDATE trial_user_attributes SET value_json = ? WHERE key = 'record'", (failed,))
+        storage.execute("UPDATE trials SET state = 'FAIL'")
+    storage.close()
+    space = Path("tiny.yaml").read_text() + 'source: "[/] [bold]x[/nope] :bomb:"\n'
+    Path("space.yaml").write_text(space)
+    for words in (["studies", "show", "first"], ["spaces", "space.yaml", "--sample", "9"]):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        said = capsys.readouterr()
+        assert end.value.code == 0, said.err
+        assert "[/] [bold]x[/nope] :bomb:" in said.out
+        assert all(character.isprintable() or character == "\n" for character in said.out)
+    assert not canary.exists()
+
+
 # What is left on disk, and who may read it.
 
 TINY_SEARCH = ("search", "--space", "tiny.yaml", "-n", "2", "--objective", "rank_score", "--objective", "flops",

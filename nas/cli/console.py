@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import select
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Manners:
 
 
 MANNERS = Manners()
+# Commands of a terminal, and marks that turn the reading direction.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _PATIENCE = 2.0  # seconds that a reader of our messages may sleep before they are no longer written
 
 
@@ -79,24 +83,36 @@ class Patient(io.TextIOBase):
                 sys.stderr = cls(sys.stderr)
 
 
+@cache
+def _printer() -> type[Console]:
+    """A console that prints text as it is: what strangers wrote gives no commands to a terminal, and no markup."""
+    from rich.console import Console
+    from rich.text import Text
+
+    class Printer(Console):
+        def render_str(self, text: str, **style: Any) -> Text:
+            return super().render_str(_COMMANDS.sub(lambda match: ascii(match[0])[1:-1], text), **style)
+
+    return Printer
+
+
 def result() -> Console:
     """Standard output."""
-    from rich.console import Console
-
     width = None if sys.stdout.isatty() else 160
-    return Console(no_color=not MANNERS.color or None, width=width, highlight=False, soft_wrap=False)
+    color = not MANNERS.color or None
+    return _printer()(no_color=color, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
 def messages() -> Console:
     """Standard error."""
-    from rich.console import Console
-
-    return Console(
+    return _printer()(
         stderr=True,
         no_color=not MANNERS.color or None,
         quiet=MANNERS.quiet,
         highlight=False,
         width=None if sys.stderr.isatty() else 160,
+        markup=False,
+        emoji=False,
     )
 
 

@@ -27,7 +27,7 @@ TEXTS = (
     f"{CANARY}:make", f"{CANARY}:make@64", "timm:resnet18", "timm:hf-hub:a/b", "timm:local-dir:/tmp",
     "torchvision:resnet18@999999999", "torchvision:http://127.0.0.1/x", "folder:/", "STUDY:17", "efficientnet-b0",
     "smallest", "published", "tpe", "!!python/object/apply:os.system [id]", "{{7*7}}", "</script><script>",
-    "[bold]x[/]", "%s%n", "${HOME}", "$(id)", "`id`", "con", "a" * 300 + ".yaml",
+    "[/] [bold]x[/nope]", ":bomb:", "%s%n", "${HOME}", "$(id)", "`id`", "con", "a" * 300 + ".yaml",
 )  # fmt: skip
 VALUES = (
     None, True, False, 0, 1, -1, 2, 3, 7, 64, 1000, 65_537, 10**6, 10**9, 2**31, 2**63, 2**64, 10**40, 10**90,
