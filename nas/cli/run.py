@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from nas.study.executors import Pool
 
 
+_QUICK = 500  # trials up to which a report is written in a second or two, also by who was asked to stop
+
+
 def run_plan(plan: Plan, json_output: bool) -> int:
     """Run or go on with a study, print what it found, and return the exit code."""
     from nas.cli.live import announce, watch
@@ -131,15 +134,20 @@ def _signals(search: Search, received: list[int]) -> Iterator[None]:
 
 def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], json_output: bool) -> int:
     from nas.cli.study_report import write_study_report
+    from nas.study.feed import storage_option
+    from nas.study.storage import masked
 
     page = None
-    if search.ledger.counts["complete"]:
+    report = f"nas report {plan.recipe.name} {storage_option(plan.storage)}".strip()
+    if received and sum(search.ledger.counts.values()) > _QUICK:
+        console.say(f"no report was written; it takes a while: {report}")
+    elif search.ledger.counts["complete"]:
         try:
             page = write_study_report(plan.recipe.name, plan.out, plan.storage)
         except OSError as error:
             console.fail(
                 f"the report could not be written: {error.strerror} ({error.filename or plan.out})",
-                f"every trial is in {plan.storage}; then: nas report {plan.recipe.name}",
+                f"every trial is in {masked(plan.storage)}; then: {report}",
             )
             return _exit_code(received) or 1
     if stopped == "exhausted":
@@ -156,7 +164,8 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
     if search.ledger.counts["complete"]:
         return 0
     if search.ledger.counts["failed"]:
-        hint = f"the reasons: nas studies show {plan.recipe.name}; {plan.out}/logs"
+        show = f"nas studies show {plan.recipe.name} {storage_option(plan.storage)}".strip()
+        hint = f"the reasons: {show}; {plan.out}/logs"
         console.fail("no trial was measured to its end", hint)
     elif stopped == "timeout":
         console.fail("time was up before a network was measured", "give it longer with --timeout")
