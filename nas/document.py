@@ -171,6 +171,14 @@ def validate(section: type[S], document: dict[str, Any], source: str) -> S:
         raise _first_fault(section, error, source) from None
 
 
+def validate_stored(section: type[S], document: Any, source: str) -> S:
+    """`document`, as JSON stored it, as a `section`. Raises: DocumentError as `validate` does."""
+    try:
+        return section.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise _first_fault(section, error, source) from None
+
+
 def _first_fault(section: type[Section], error: ValidationError, source: str) -> DocumentError:
     fault = error.errors()[0]
     # pydantic adds the branch of a union to the path: keep only what stands in the file

@@ -22,9 +22,9 @@ from nas.measured_grid import measured
 from nas.recipe import Recipe
 from nas.record import read_records
 from nas.space import SpaceError
+from nas.study.driver import driver_storage
 from nas.study.engine import Search
 from nas.study.grid_space import GridSpace, parse_any_space
-from nas.study.driver import driver_storage
 from nas.study.lifecycle import open_or_create, resolve, resolve_baselines
 from nas.study.storage import StudyError, open_storage, records, space_of
 from nas.training import proxy_resolution

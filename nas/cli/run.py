@@ -144,9 +144,9 @@ def _conclude(plan: Plan, search: Search, stopped: str, received: list[int], jso
     elif search.ledger.counts["complete"]:
         try:
             page = write_study_report(plan.recipe.name, plan.out, plan.storage)
-        except OSError as error:
+        except (OSError, NasError) as error:  # a full disk, mostly; the study is whole
             console.fail(
-                f"the report could not be written: {error.strerror} ({error.filename or plan.out})",
+                f"the report could not be written: {getattr(error, 'strerror', None) or error}",
                 f"every trial is in {masked(plan.storage)}; then: {report}",
             )
             return _exit_code(received) or 1

@@ -101,12 +101,13 @@ class Search:
         self.pace = Pace(self.workers)
         self._jobs: dict[int, _Job] = {}
         self._ahead: deque[_Asked] = deque()
+        self._results: deque[Result] = deque()  # that came, and are not told yet
         self._submitted = 0
         self._free = 0  # trials in a row that cost nothing
         self._outside: dict[str, Architecture | Foreign] = {}
         self._lost: set[str] = set()  # ids of baselines outside the space whose worker was lost
         self._end = float("inf")
-        self._checked = time.monotonic()
+        self._looked = self._checked = time.monotonic()
         self._said_slow = False
         # Engines time one trial at a time on a device; records from before they did so do not say it.
         self._alone = {"timed_alone": True} if self.recipe.timed else {}
@@ -131,14 +132,16 @@ class Search:
         while True:
             if self.stop is None and time.monotonic() > end:
                 self.stop = "timeout"
-            began = self.stop is None and self._go_on()
-            if not self._jobs and not began and (self.stop or not self._waits_for_room):
+            busy = self._step()
+            if not self._jobs and not busy and (self.stop or not self._waits_for_room):
                 self._give_back()
                 return self.stop or "done"
-            for result in self.executor.wait(0 if began else _TICK) if self._jobs or not began else ():
-                self._finish(result)
-            self._enforce_limits()
-            self._tick()
+            if self._jobs or not busy:
+                self._results += self.executor.wait(0 if busy else _TICK)
+            if time.monotonic() > self._looked + _TICK:
+                self._looked = time.monotonic()
+                self._enforce_limits()
+                self._tick()
 
     @property
     def _waits_for_room(self) -> bool:
@@ -166,13 +169,19 @@ class Search:
 
     # From asking to measuring.
 
-    def _go_on(self) -> bool:
-        """Start one more measurement, or ask for one ahead; False when there is nothing to do but wait."""
+    def _step(self) -> bool:
+        """Do the most urgent thing: give a free worker what is ready for it, tell a result, ask the sampler.
+
+        False when there is nothing to do but wait.
+        """
         room = self.executor.capacity > 0
-        if room and self._ahead:
+        if self.stop is None and room and self._ahead:
             self._submit(self._ahead.popleft())
             return True
-        if not room and (not self._jobs or len(self._ahead) >= self.pace.ahead):
+        if self._results:
+            self._finish(self._results.popleft())
+            return True
+        if self.stop is not None or (not room and (not self._jobs or len(self._ahead) >= self.pace.ahead)):
             return False
         before = time.monotonic()
         asked = self._ask()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 _WEIGHT = 0.1  # of the latest in a running mean
-_BUSY = 0.5  # share of its time that the driver may spend asking before it begins to ask ahead
+_BUSY = 0.2  # share of its time that the driver may spend asking before it begins to ask ahead
 
 
 @dataclass
@@ -29,6 +30,8 @@ class Pace:
 
     @property
     def ahead(self) -> int:
-        """Networks to hold ready. A single worker's next network is asked for once its last is told: the sampler then
-        knows all there is to know."""
-        return self.workers if self.workers > 1 and self.load > _BUSY else 0
+        """Networks to hold ready: those that workers want while one is measured, one a worker at most.
+
+        A single worker's next network is asked for once its last is told: the sampler then knows all there is to know.
+        """
+        return min(self.workers, ceil(self.workers * self.load)) if self.workers > 1 and self.load > _BUSY else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
@@ -21,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from nas.document import validate_stored
 from nas.errors import NasError, nearest
 from nas.recipe import Recipe
 from nas.record import SCHEMA, Record, State
@@ -30,6 +30,7 @@ from nas.study.server import driver_hint, engine_options, notice_silence, with_d
 from nas.study.space import Space
 
 STUDY_SCHEMA = 1
+_FACTS = {"recipe": dict, "space": dict, "device": str, "command": str, "environment": dict, "created": str}
 _STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "infeasible",
@@ -81,6 +82,8 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
         raise no_driver(url, error) from None
     except (SQLAlchemyError, sqlite3.Error, OptunaError) as error:
         raise unreachable(url, error) from None
+    except KeyError as error:  # Optuna fills in ${NAME} from the environment
+        raise StudyError(f"storage {masked(url)}: there is no variable {error} in the environment") from None
     except (RuntimeError, ValueError) as error:  # another Optuna schema
         reason = str(error).strip().splitlines()[0]
         raise StudyError(
@@ -236,19 +239,28 @@ def open_study(storage: RDBStorage, name: str | None) -> optuna.Study:
 
 
 def facts(study: optuna.Study) -> dict[str, Any]:
-    """What the study was started with: recipe, space, command, environment. Raises: StudyError for another schema."""
-    stored: dict[str, Any] = study.user_attrs.get("nas", {})
+    """What the study was started with: recipe, space, command, environment.
+
+    Raises: StudyError for another schema, and for facts that lack one.
+    """
+    found = study.user_attrs.get("nas", {})
+    stored: dict[str, Any] = found if isinstance(found, dict) else {}
     if stored.get("schema") != STUDY_SCHEMA:
         raise StudyError(
             f"study '{study.study_name}' has schema {stored.get('schema')!r}; this version reads schema {STUDY_SCHEMA}",
             "open it with the version of nas that wrote it, or take another --study",
         )
+    for name, kind in _FACTS.items():
+        if not isinstance(stored.get(name), kind):
+            raise StudyError(
+                f"study '{study.study_name}' is damaged: it does not say its {name}", "restore a copy of it"
+            )
     return stored
 
 
 def recipe_of(study: optuna.Study) -> Recipe:
     """The recipe that the study was started with."""
-    return Recipe.model_validate_json(json.dumps(facts(study)["recipe"]))
+    return validate_stored(Recipe, facts(study)["recipe"], f"study '{study.study_name}': recipe")
 
 
 def space_of(study: optuna.Study) -> Space:

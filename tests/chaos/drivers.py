@@ -33,7 +33,7 @@ def killed(place: Path, dice: Random, times: int) -> None:
                 time.sleep(dice.uniform(0, 0.4))
             driver.kill()
             search.wait_gone()  # no worker outlives it
-            if search.database.exists() and search.told():
+            if search.place.exists() and search.told():
                 _no_told_trial_is_lost(search)
         search.finish()
         search.check()

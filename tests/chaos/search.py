@@ -62,17 +62,13 @@ class Search:
         document = {"name": "chaos", "space": "space.yaml", "trials": self.trials, "sampler": "random", "baselines": []}
         (self.folder / "study.yaml").write_text(json.dumps({**document, **QUICK, **self.recipe}))
         self.mark = uuid.uuid4().hex
+        self.place, self.log = self.folder / "nas.db", self.folder / "log.jsonl"
         self.drivers: list[Driver] = []
-
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.folder / "nas.db"
 
     @property
     def url(self) -> str:
         """Of the storage."""
-        return self.storage or f"sqlite:///{self.database}"
+        return self.storage or f"sqlite:///{self.place}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -91,9 +87,8 @@ class Search:
 
     def command(self, *more: str) -> list[str]:
         """Of the driver, the same each time."""
-        where = ["--storage", self.url] if self.storage else []
-        words = ["search", "--recipe", "study.yaml", "--device", "cpu", *where]
-        return [sys.executable, "-m", "tests.chaos.entry", *words, "--log-json", "log.jsonl", *self.words, *more]
+        words = ["search", "--recipe", "study.yaml", "--device", "cpu", "--storage", self.url]
+        return [sys.executable, "-m", "tests.chaos.entry", *words, "--log-json", str(self.log), *self.words, *more]
 
     def start(self, *more: str, prefix: tuple[str, ...] = (), **popen: Any) -> Driver:
         """The driver, running. Its messages go to a file, so that no pipe fills up."""
@@ -115,6 +110,19 @@ class Search:
         code = driver.wait()
         assert code == 0, f"exit code {code}: {driver.said[-600:]}"
         return driver
+
+    def nas(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another command, at its end."""
+        whole = [sys.executable, "-m", "nas", *words, "--storage", self.url]
+        return subprocess.run(
+            whole,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
 
     def close(self) -> None:
         """End what still runs."""
@@ -153,8 +161,7 @@ class Search:
     def events(self, kind: str = "trial") -> list[dict[str, Any]]:
         """Whole lines of the JSON log, over all runs."""
         found = []
-        path = self.folder / "log.jsonl"
-        for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        for line in self.log.read_text(errors="replace").splitlines() if self.log.exists() else ():
             with contextlib.suppress(ValueError):
                 found.append(json.loads(line))
         return [event for event in found if event["event"] == kind]
@@ -175,7 +182,7 @@ class Search:
     def check(self, *, done: bool = True) -> list[Record]:
         """What must hold of the study after any fault; `done`: after the last run. Returns its records."""
         if not self.storage:
-            with closing(sqlite3.connect(self.database)) as connection:
+            with closing(sqlite3.connect(self.place)) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         study = open_study(open_storage(self.url), "chaos")
         found = records(study)
@@ -251,6 +258,7 @@ class Driver:
     messages: Path
     search: Search
 
+    @property
     def alive(self) -> bool:
         return self.process.poll() is None
 

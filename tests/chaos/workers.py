@@ -22,9 +22,9 @@ def killed_in_each_phase(place: Path, dice: Random, times: int) -> None:
     """Workers kill themselves in the real build, warm-up, timing, training and reporting, at a step that is drawn."""
     networks = times + 2
     quiet = Search(place / f"quiet-{networks}", "real", networks, REAL)
-    if not quiet.database.exists():
+    if not quiet.place.exists():
         quiet.finish()
-    right = [_exact(record) for record in quiet.records()]
+    right = {record.id: _exact(record) for record in quiet.records()}
     phases = [PHASES[number % len(PHASES)] for number in range(times)]
     dice.shuffle(phases)
     marks = {"CHAOS_PHASES": ",".join(phases), "CHAOS_SEED": str(dice.random())}
@@ -39,14 +39,14 @@ def killed_in_each_phase(place: Path, dice: Random, times: int) -> None:
         retried = [record.retry_of for record in found if record.retry_of is not None]
         assert retried == [record.trial for record in failed]
         got = {record.id: _exact(record) for record in found if record.state == "complete"}
-        assert got == dict(right), "readings differ from those of an undisturbed search"
+        assert got == right, "readings differ from those of an undisturbed search"
         search.wait_gone()
     finally:
         search.close()
 
 
 def _exact(record: Record) -> Any:
-    return record.id, {key: record.value(key) for key in _EXACT}
+    return {key: record.value(key) for key in _EXACT}
 
 
 def killed_at_any_time(place: Path, dice: Random, times: int) -> None:
