@@ -4,7 +4,7 @@ VENV   ?= .venv
 EXTRAS ?= dev
 BIN     = $(VENV)/bin
 
-.PHONY: search test check format gpu fuzz audit clean
+.PHONY: search test check format gpu chaos fuzz audit clean
 .DEFAULT_GOAL := search
 
 # The main job: search the EfficientNetV2 space on this machine and write a Pareto report.
@@ -35,6 +35,10 @@ fuzz: $(VENV)/.fuzzed
 # The pinned versions against the advisories for them; it needs a registry that knows advisories, and fails without.
 audit: $(VENV)/.fuzzed
 	$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
+# Faults, injected for real: at least 200 in under half an hour; prints the tally, and fails where anything broke.
+chaos: $(VENV)/.developed
+	$(BIN)/python -m tests.chaos --seed 0
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

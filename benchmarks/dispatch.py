@@ -2,7 +2,8 @@
 
 Asking the sampler, closed-form screening, every write to SQLite, handing networks to processes through pipes and
 reading their results: all is real but the measuring. Utilisation is the share of the workers' time in which they slept
-their second, from the first moment at which each of them had a network. Usage: python benchmarks/dispatch.py
+their second, from the moment at which each of them had a network, or three seconds after the first had one.
+Usage: python benchmarks/dispatch.py
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from nas.study.samplers import make_sampler
 from nas.study.storage import open_storage
 
 SPACE = load_space("efficientnetv2")
+_FILLING = 3.0  # seconds after which workers that still have no network are idle
+_SHOWN = ("utilisation", "trials_per_s", "driver_cpu_ms_a_trial", "suggestion_ms")
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Watched:
 
     inner: LocalExecutor
     workers: int
+    began: float = 0.0
     full_since: float = 0.0
     busy: float = 0.0  # worker-seconds since then
     running: dict[int, float] = field(default_factory=dict)
@@ -53,7 +57,9 @@ class Watched:
         self._account()
         self.inner.submit(spec)
         self.running[spec.job] = time.monotonic() + sleeper.SECONDS  # when its worker has nothing more to do
-        if len(self.running) == self.workers and not self.full_since:
+        self.began = self.began or time.monotonic()
+        late = time.monotonic() > self.began + _FILLING
+        if not self.full_since and (late or len(self.running) == self.workers):
             self.full_since = self.last = time.monotonic()
 
     def wait(self, timeout: float) -> list[Result]:
@@ -199,12 +205,11 @@ def main() -> None:
                 for n in range(options.repeats)
             ]
             rows += found
-            middle = sorted(found, key=lambda row: row["utilisation"])[len(found) // 2]
+            middle = {key: statistics.median(row[key] for row in found) for key in _SHOWN}
             spread = f"{min(r['utilisation'] for r in found):.1%} to {max(r['utilisation'] for r in found):.1%}"
-            rate = statistics.median(row["trials_per_s"] for row in found)
             print(
-                f"| {sampler} | {int(finished):,} | {middle['utilisation']:.1%} ({spread}) | {rate} "
-                f"| {middle['driver_cpu_ms_a_trial']} | {middle['suggestion_ms']} |",
+                f"| {sampler} | {int(finished):,} | {middle['utilisation']:.1%} ({spread}) "
+                f"| {middle['trials_per_s']:.1f} | {middle['driver_cpu_ms_a_trial']:.1f} | {middle['suggestion_ms']:.1f} |",
                 flush=True,
             )
     document = {

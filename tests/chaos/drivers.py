@@ -152,7 +152,7 @@ def _stopped_clean(search: Search, driver: Driver, seconds: float) -> None:
 
 def two_drivers(place: Path, dice: Random, times: int) -> None:
     """Others are refused, in one line that names the first; which does not notice."""
-    search = Search(place / "two", trials=6 + 4 * times, env={"CHAOS_SECONDS": "0.5"})
+    search = Search(place / "two", trials=10 + 20 * times, env={"CHAOS_SECONDS": "0.5"})
     try:
         first = search.start()
         search.until(dice.randrange(1, 3), first)

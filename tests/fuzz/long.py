@@ -45,7 +45,8 @@ def _one(name: str, engine: str, count: int, seed: int, folder: Path, limit_s: f
     if (folder / "tally.json").exists():
         tally = json.loads((folder / "tally.json").read_text(encoding="utf-8"))
     if ended.returncode or tally["inputs"] < count:
-        said = (ended.stderr or ended.stdout).strip()[-600:]
+        said = (ended.stderr or ended.stdout).strip()
+        said = said if len(said) < 2_000 else f"{said[:400]} … {said[-1_600:]}"
         tally["failures"].append({"problem": f"the process ended with {ended.returncode}: {said}", "input": ""})
     return tally
 

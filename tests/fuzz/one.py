@@ -46,8 +46,10 @@ def main(arguments: list[str]) -> None:
     if engine == "atheris":
         _covered(guard, target, int(inputs), int(seed), folder, write)
     else:
-        _structured(guard, target, int(inputs), int(seed))
-    write()
+        try:
+            _structured(guard, target, int(inputs), int(seed))
+        finally:
+            write()
 
 
 def _import(name: str) -> None:
