@@ -37,7 +37,7 @@ _PATIENCE = 2.0  # seconds that a reader of our messages may sleep before they a
 
 
 class Patient(io.TextIOBase):
-    """Standard error that keeps nobody waiting: where a pipe is full, or the terminal gone, words are dropped.
+    """A standard stream that keeps nobody waiting: where a pipe is full, or the terminal gone, words are dropped.
 
     A search must neither hang nor end because nobody reads what it says. A terminal that is stopped (Ctrl-S) is waited
     for: somebody sits there.
@@ -75,12 +75,14 @@ class Patient(io.TextIOBase):
         return self._stream.encoding
 
     @classmethod
-    def install(cls) -> None:
-        """Put it in the place of standard error, where that is a file of the system's."""
+    def install(cls, name: str = "stderr") -> None:
+        """Put it in the place of `stderr` or `stdout`, where that is a file of the system's."""
+        stream = getattr(sys, name)
         with suppress(OSError, ValueError, AttributeError):
-            sys.stderr.fileno()
-            if not isinstance(sys.stderr, cls):
-                sys.stderr = cls(sys.stderr)
+            stream.fileno()
+            stream.flush()
+            if not isinstance(stream, cls):
+                setattr(sys, name, cls(stream))
 
 
 @cache
@@ -150,6 +152,7 @@ def show_json(document: dict[str, Any]) -> None:
 def fail(what: str, hint: str = "") -> None:
     """Print `error:` and `hint:`, one line each."""
     bold, plain = ("\033[1;31m", "\033[0m") if _colored() else ("", "")
+    what, hint = (_COMMANDS.sub(lambda match: ascii(match[0])[1:-1], text) for text in (what, hint))
     print(f"{bold}error:{plain} {' '.join(what.split())}", file=sys.stderr)
     if hint:
         print(f"hint: {' '.join(hint.split())}", file=sys.stderr)

@@ -58,6 +58,9 @@ def run_plan(plan: Plan, json_output: bool) -> int:
                 _signals(search, received),
             ):
                 stopped = search.run()
+        except KeyboardInterrupt:
+            console.say(f"stopped at once; go on with: {plan.again}")
+            return _exit_code(received) or 130
         except (ExecutorError, StorageLostError, LockLostError) as error:
             hint = f"{getattr(error, 'hint', '')}; go on with: {plan.again}".removeprefix("; ")
             console.fail(str(error), hint)
@@ -70,7 +73,7 @@ def run_plan(plan: Plan, json_output: bool) -> int:
             left = f"{search.done} of {plan.recipe.trials} trials are done; to go on and write the report"
             done = "all trials are done; the same command writes the answer"
             console.say(f"{left if search.done < plan.recipe.trials else done}: {plan.again}")
-            return 130
+            return _exit_code(received) or 130
         except OSError:  # nobody reads the result
             if received:
                 return _exit_code(received)
@@ -124,10 +127,13 @@ def _signals(search: Search, received: list[int]) -> Iterator[None]:
         console.say("stopping: the running trial gets a few seconds; again to stop at once")
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores SIGHUP
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:
+        if received:
+            console.Patient.install("stdout")  # a stop waits for no reader
         for number, handler in before.items():
             signal.signal(number, handler)
 
