@@ -63,8 +63,9 @@ def test_a_closed_terminal(tmp_path: Path, dice: Random) -> None:
     drivers.terminal_closed(tmp_path, dice)
 
 
-def test_a_pipe_that_is_full_and_never_read(tmp_path: Path, dice: Random) -> None:
-    drivers.nobody_reads(tmp_path, dice, "stderr", signal.SIGINT)
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_pipe_that_is_full_and_never_read(tmp_path: Path, dice: Random, stream: str) -> None:
+    drivers.nobody_reads(tmp_path, dice, stream, signal.SIGINT)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

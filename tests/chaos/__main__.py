@@ -47,6 +47,8 @@ CASES = (
     Case("terminal closed", drivers.terminal_closed, (), 1, 2),
     Case("standard error full and never read, then SIGINT", drivers.nobody_reads, ("stderr", signal.SIGINT), 1),
     Case("standard error full and never read, then SIGTERM", drivers.nobody_reads, ("stderr", signal.SIGTERM), 1),
+    Case("standard output full and never read, then SIGINT", drivers.nobody_reads, ("stdout", signal.SIGINT), 1),
+    Case("standard output full and never read, then SIGTERM", drivers.nobody_reads, ("stdout", signal.SIGTERM), 1),
     Case("reader of standard error gone", drivers.reader_gone, ("stderr",), 1),
     Case("reader of standard output gone", drivers.reader_gone, ("stdout",), 1),
     Case("second driver", drivers.two_drivers, (3,), 3),
