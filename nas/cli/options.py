@@ -29,7 +29,7 @@ SlurmParameter = Annotated[
     list[str] | None, typer.Option("--slurm", metavar="KEY=VALUE", help="Of Slurm's jobs: partition=gpu. Repeat.")
 ]
 LogJson = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write what happens as JSON lines, one an event; - for stderr.")
+    Path | None, typer.Option(metavar="FILE", help="Write what happens as JSON lines, one an event; - for stdout.")
 ]
 MetricsPort = Annotated[
     int | None, typer.Option(min=1, max=65_535, help="Serve Prometheus metrics on 127.0.0.1 at this port.")
@@ -43,10 +43,10 @@ def pick_device(name: str, *, here: bool = True) -> str:
 
     Raises: NasError for a device this machine has not.
     """
-    import torch
+    if name == "cpu" or (not here and name == "cuda"):
+        return name  # and torch, seconds of imports, need not be asked
 
-    if not here and name in ("cpu", "cuda"):
-        return name
+    import torch
 
     from nas.meters import resolve_device
 
