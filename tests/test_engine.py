@@ -290,6 +290,7 @@ def test_trials_left_running_by_a_dead_driver_are_failed_and_retried_once(tmp_pa
     # The retry dies with its driver too: that is enough.
     second = after.study.ask(fixed_distributions={})
     after.study._storage.set_trial_user_attr(second._trial_id, "attempt", 1)
+    after.study._storage.set_trial_user_attr(second._trial_id, "begun", True)
     driver_storage(after.study).commit()
     last = open_search(tmp_path, make_recipe(trials=10))
     last.run()
@@ -578,6 +579,37 @@ def test_a_sampler_that_does_not_keep_up_is_named_once(tmp_path: Path) -> None:
     assert note.startswith("tpe takes ")
     assert "4 workers" in note
     assert "--sampler nsga2" in note
+
+
+def test_the_last_networks_of_a_small_space_are_waited_for(tmp_path: Path) -> None:
+    class LastDies(Sleeping):
+        def wait(self, timeout: float) -> list[Result]:
+            found = super().wait(timeout)
+            self.lost = getattr(self, "lost", False) or (len(self.specs) == 6 and bool(found))
+            first = self.lost and len(self.specs) == 6
+            return [Result(result.job, error="killed", lost=True) for result in found] if first else found
+
+    executor = LastDies(width=2)
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=50), executor, tiny_space(tmp_path))
+    assert search.run() == "exhausted"
+    found = records(search.study)
+    assert len({record.id for record in found if record.state == "complete"}) == 6
+    assert any(record.retry_of is not None and record.state == "complete" for record in found)
+    assert len(found) < 60, "networks that are known are not told again and again while the last ones run"
+
+
+def test_what_no_worker_had_keeps_its_retry_whatever_becomes_of_drivers(tmp_path: Path) -> None:
+    for _ in range(3):
+        search = open_search(tmp_path, make_recipe(baselines=[], trials=4))
+        search._prepare()
+        search.space.suggest(search.study.ask())  # asked ahead
+        driver_storage(search.study).commit()  # and killed
+    search = open_search(tmp_path, make_recipe(baselines=[], trials=4))
+    search.run()
+    found = records(search.study)
+    assert sum(record.state == "complete" for record in found) == 4 == search.done
+    assert found[3].retry_of == 2
+    assert [record.retry_of for record in found[:3]] == [None, 0, 1]
 
 
 def timed_on(device: str, threads: int = 2) -> Any:

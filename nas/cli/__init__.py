@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -102,6 +103,10 @@ def _run(words: list[str]) -> int:
         _trace()
         console.fail(str(error), error.hint)
         return 2
+    except json.JSONDecodeError as error:  # nobody else's: what nas reads itself is refused by name
+        _trace()
+        console.fail(f"a study in the storage is damaged: what it stores is no JSON: {error}", "restore a copy of it")
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -121,6 +126,12 @@ def _check_text(words: list[str]) -> None:
 
 
 def _other(error: Exception) -> int:
+    if type(error).__module__.startswith("sqlalchemy."):  # of a database that is full, locked or gone meanwhile
+        _trace()
+        console.fail(
+            f"storage: {str(getattr(error, 'orig', None) or error).strip().splitlines()[0]}", "see what it lacks"
+        )
+        return 1
     message = getattr(error, "format_message", None)
     if message is None:
         _trace()

@@ -112,13 +112,12 @@ class Plan:
 
 def print_plan(plan: Plan, json_output: bool) -> None:
     """Print what would happen: the space, the goals, the device, what is done, and how long the rest may take."""
-    from nas.study.ledger import Ledger
+    from nas.study.ledger import ledger_of
     from nas.study.storage import masked, records
 
     recipe, space, study = plan.recipe, plan.space, plan.stored()
     past = records(study) if study is not None else []
-    again = {record.retry_of for record in past if record.retry_of is not None}
-    done = Ledger.of(recipe.parsed_objectives, past, again).done
+    done = ledger_of(study, recipe, past).done if study is not None else 0
     seconds = [record.seconds for record in past if record.seconds and not record.baseline]
     each = sum(seconds) / len(seconds) if seconds else None
     document = {

@@ -80,7 +80,9 @@ def search(  # noqa: PLR0913, PLR0917
     overrides |= {"objectives": objective, "limits": limit}
     if space is None and recipe is None and study is None:
         raise NasError("search what?", "nas search --space efficientnetv2   (nas spaces lists them)")
-    chosen, found = _recipe_and_space(space, recipe, study, storage, device)
+    chosen_engine = engine_of(engine, ray_address, ray_open, slurm)
+    where = pick_device(device, here=engine == "local")
+    chosen, found = _recipe_and_space(space, recipe, study, storage, where)
     given = {key: value for key, value in overrides.items() if value not in (None, [])}
     given |= {"name": study or (chosen.name if space is None else found.name)}
     given |= {"budget": None} if "limits" in given else {}
@@ -89,10 +91,7 @@ def search(  # noqa: PLR0913, PLR0917
         given["training"] = {**chosen.training.model_dump(mode="json"), "data": data}
     whole = settle(chosen, given, found)
     folder = out or Path("runs") / whole.name
-    running = Running(
-        workers, engine_of(engine, ray_address, ray_open, slurm), log_json, metrics_port, allow_code=allow_code
-    )
-    where = pick_device(device, here=engine == "local")
+    running = Running(workers, chosen_engine, log_json, metrics_port, allow_code=allow_code)
     plan = Plan(whole, found, storage, where, running, folder, command_line(storage))
     plan.check()
     if dry_run:
@@ -122,7 +121,7 @@ def _recipe_and_space(
         raise NasError(f"recipe '{recipe}' is that of a grid", f"nas grid --recipe {recipe} --measure")
     found = load_space(space or named.space if named else str(space))
     if named is None:
-        named = load_recipe("default-gpu" if pick_device(device).startswith("cuda") else "default-cpu")
+        named = load_recipe("default-gpu" if device.startswith("cuda") else "default-cpu")
     return named.model_copy(update={"space": found.name}), found
 
 

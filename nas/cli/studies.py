@@ -142,12 +142,12 @@ def delete_study(
 ) -> None:
     """Delete a study and all its trials."""
     from nas.study.lock import driver_lock
-    from nas.study.storage import delete_study, open_storage, open_study
+    from nas.study.storage import delete_study, masked, open_storage, open_study
 
     open_study(open_storage(storage), study)
     if not yes and not sys.stdin.isatty():
         raise NasError(f"study '{study}' is not deleted without a word", "give --yes")
-    if not yes and not typer.confirm(f"delete study '{study}' and all its trials from {storage}?"):
+    if not yes and not typer.confirm(f"delete study '{study}' and all its trials from {masked(storage)}?"):
         raise typer.Exit(2)
     with driver_lock(storage, study, console.say):
         delete_study(open_storage(storage, create=True), study)
@@ -189,6 +189,6 @@ def _second_lock(source: str, target: str, study: str) -> AbstractContextManager
     from nas.study.storage import sqlite_path
 
     one, other = sqlite_path(source), sqlite_path(target)
-    if one is not None and other is not None and one.absolute() == other.absolute():
+    if one is not None and other is not None and one.resolve() == other.resolve():
         return nullcontext()
     return driver_lock(target, study, console.say)

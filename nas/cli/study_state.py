@@ -40,12 +40,11 @@ class StudyState:
 
 def study_state(storage: str, study: optuna.Study, recipe: Recipe, found: Sequence[Record]) -> StudyState:
     """The state of a study whose records these are. Raises: StudyError where the storage does not say who drives it."""
-    from nas.study.ledger import Ledger
+    from nas.study.ledger import ledger_of
     from nas.study.lock import holder
     from nas.study.storage import facts
 
-    retried = [record.retry_of for record in found if record.retry_of is not None]
-    ledger = Ledger.of(recipe.parsed_objectives, found, retried)
+    ledger = ledger_of(study, recipe, found)
     driver = holder(storage, study.study_name)
     ended = [end for record in found if (end := _end(record))]
     last = max(ended, default=datetime.fromisoformat(facts(study)["created"]))

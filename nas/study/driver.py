@@ -56,6 +56,7 @@ class DriverStorage(InMemoryStorage):
     def __init__(self, storage: RDBStorage, name: str, waiting: Waiting = _never) -> None:
         super().__init__()
         self.waiting = waiting
+        self.guard: Callable[[], None] = lambda: None  # called before the first word after an outage, and may raise
         self.back: Callable[[], None] = lambda: (
             None
         )  # called when the database answers again after it was away; may raise
@@ -74,7 +75,10 @@ class DriverStorage(InMemoryStorage):
     def _load(self, stored: StoredStudy) -> None:
         super().create_new_study(stored.directions, stored.name)
         study = self._studies[_STUDY]
-        study.user_attrs, study.system_attrs = stored.user_attrs, stored.system_attrs
+        # Parents that a genetic sampler has chosen are kept there by ids of trials, which were others before: left out,
+        # they are chosen again.
+        kept = {key: value for key, value in stored.system_attrs.items() if ":parent:" not in key}
+        study.user_attrs, study.system_attrs = stored.user_attrs, kept
         for number, trial in enumerate(stored.trials):
             if trial.number != number:
                 raise StudyError(f"study '{stored.name}' is damaged: trial {number} is missing", "restore a copy of it")
@@ -157,7 +161,7 @@ class DriverStorage(InMemoryStorage):
             try:
                 with self._database.engine.begin() as connection:
                     if attempt:
-                        self.back()  # before a word is written: the study may be someone else's now
+                        self.guard()  # before a word is written: the study may be someone else's now
                     known = self._write(connection, again=attempt > 0)
                 break
             except SQLAlchemyError as error:
@@ -174,6 +178,8 @@ class DriverStorage(InMemoryStorage):
         self._touched.clear()
         for names in self._attributes:
             names.clear()
+        if attempt:
+            self.back()
 
     def _write(self, connection: Connection, *, again: bool) -> dict[int, int]:
         """Write what was touched; returns the ids of trials that are new in the database. `again`: an earlier attempt

@@ -20,11 +20,11 @@ from nas.recipe import Recipe, parse_duration
 from nas.record import Record
 from nas.study.driver import driver_storage, tell
 from nas.study.executors import Executor, Result, Spec
-from nas.study.ledger import Ledger
+from nas.study.ledger import ledger_of
 from nas.study.outage import Outage
 from nas.study.outcome import Outcomes, now, stored
 from nas.study.pace import Pace
-from nas.study.queue import INTERRUPTED, Queue
+from nas.study.queue import BEGUN, INTERRUPTED, Queue
 from nas.study.space import Space
 from nas.study.storage import records
 
@@ -89,13 +89,12 @@ class Search:
     def __post_init__(self) -> None:
         self._storage = driver_storage(self.study)
         self._outage = Outage(self._announce, self._tick, self._when_to_end)
-        self._storage.waiting, self._storage.back = self._outage.away, self._storage_back
+        self._storage.waiting, self._storage.back = self._outage.away, self._outage.back
+        self._storage.guard = self._check_guard
         found = records(self.study)
         self._outcomes = Outcomes(self.study.study_name, self.recipe, self.space, found)
         self.objectives = self._outcomes.objectives
-        trials = self.study.get_trials(deepcopy=False)
-        repeats = [trial.user_attrs["retry_of"] for trial in trials if "retry_of" in trial.user_attrs]
-        self.ledger = Ledger.of(self.objectives, found, repeats)
+        self.ledger = ledger_of(self.study, self.recipe, found)
         self._queue = Queue(self.study, self.space, self.ledger, self._outcomes, self.recipe.seed)
         self.workers = max(1, self.executor.capacity)  # a cluster may have no room yet
         self.pace = Pace(self.workers)
@@ -104,6 +103,7 @@ class Search:
         self._results: deque[Result] = deque()  # that came, and are not told yet
         self._submitted = 0
         self._free = 0  # trials in a row that cost nothing
+        self._asking = 0.0  # seconds spent on asking since the last network to be measured was found
         self._outside: dict[str, Architecture | Foreign] = {}
         self._lost: set[str] = set()  # ids of baselines outside the space whose worker was lost
         self._end = float("inf")
@@ -119,8 +119,8 @@ class Search:
 
     @property
     def running(self) -> int:
-        """Networks being measured for the total; a baseline outside the space is none of it."""
-        return sum(bool(job.trials) for job in self._jobs.values())
+        """Networks being measured."""
+        return len(self._jobs)
 
     def run(self) -> Stopped:
         """Measure until the recipe's total is reached, time is up, nothing is left to try, or `stop` is set.
@@ -140,6 +140,8 @@ class Search:
                 self._results += self.executor.wait(0 if busy else _TICK)
             if time.monotonic() > self._looked + _TICK:
                 self._looked = time.monotonic()
+                places = len(self._jobs) - len(self._results) + self.executor.capacity  # a cluster may have grown
+                self.workers = self.pace.workers = max(self.workers, places)
                 self._enforce_limits()
                 self._tick()
 
@@ -151,8 +153,8 @@ class Search:
     @property
     def _wanted(self) -> int:
         """Networks of the total that are neither measured nor being measured nor asked for."""
-        ahead = sum(bool(asked.trials) for asked in self._ahead)
-        return self.recipe.trials - self.done - self.running - ahead
+        under_way = sum(bool(asked.trials) for asked in (*self._jobs.values(), *self._ahead))
+        return self.recipe.trials - self.done - under_way
 
     def _prepare(self) -> None:
         """Settle what an earlier driver left, and queue what is measured before the sampler is asked."""
@@ -185,10 +187,12 @@ class Search:
             return False
         before = time.monotonic()
         asked = self._ask()
+        self._asking += time.monotonic() - before
         if isinstance(asked, _Asked):
             if asked.trials:
-                self.pace.asked(time.monotonic() - before)
+                self.pace.asked(self._asking)
                 self._say_if_slow()
+            self._asking = 0.0
             (self._submit if room else self._ahead.append)(asked)
         return bool(asked)
 
@@ -200,8 +204,10 @@ class Search:
             return _Asked(self._outside.pop(name), [], name)
         if self._wanted <= 0 or (self.space.listed and not self._queue.waiting):
             return False
-        if (self._free >= _MOST_FREE or self._queue.tried_out) and not self._queue.waiting:  # a retry may be due
-            self.stop = "exhausted"
+        under_way = {other.arch.id for other in (*self._jobs.values(), *self._ahead)}
+        if (self._free >= _MOST_FREE or self._queue.tried_out(under_way)) and not self._queue.waiting:
+            if not under_way:  # else a retry may become due
+                self.stop = "exhausted"
             return False
         trial = self.study.ask()
         arch = self.space.suggest(trial)
@@ -244,6 +250,8 @@ class Search:
         self._submitted += 1
         longest = parse_duration(self.recipe.trial_timeout) * repeats
         self._jobs[self._submitted] = _Job(asked.arch, asked.trials, asked.baseline, now(), longest)
+        for trial in asked.trials[:1]:
+            trial.set_user_attr(BEGUN, True)
         self._storage.commit()  # a trial is seen to run before it does
         self.executor.submit(Spec(str(asked.arch), settings, self.recipe.seed, self._submitted))
 
@@ -276,8 +284,12 @@ class Search:
                 self.executor.cancel(number, INTERRUPTED)
             elif self.executor.age(number) > job.longest:
                 self.executor.cancel(number, f"longer than its time limit of {self.recipe.trial_timeout}")
-        if self.guard and moment > self._checked + _CHECK:
-            self._checked = moment
+        if moment > self._checked + _CHECK:
+            self._check_guard()
+
+    def _check_guard(self) -> None:
+        self._checked = time.monotonic()
+        if self.guard:
             self.guard()
 
     def _when_to_end(self) -> float:
@@ -285,11 +297,6 @@ class Search:
         if self.stop == "interrupted" and self._end == float("inf"):
             self._end = time.monotonic() + GRACE
         return self._end
-
-    def _storage_back(self) -> None:
-        self._outage.back()
-        if self.guard:
-            self.guard()
 
     def _tick(self) -> None:
         for listener in self.listeners:
@@ -303,6 +310,8 @@ class Search:
 
     def _finish(self, result: Result) -> None:
         job = self._jobs.pop(result.job)
+        if not isinstance(result.readings, Mapping) or not isinstance(result.environment, Mapping):
+            result = Result(result.job, seconds=result.seconds, error="the worker answered readings that do not read")
         if not result.lost:
             self.pace.measured(result.seconds)
         first = job.trials[0] if job.trials else None

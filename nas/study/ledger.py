@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import optuna
+
 from nas.metric import Objective
 from nas.pareto import Front
+from nas.recipe import Recipe
 from nas.record import Record
 
 
@@ -56,3 +59,9 @@ class Ledger:
         for record in records:
             ledger.add(record)
         return ledger
+
+
+def ledger_of(study: optuna.Study, recipe: Recipe, found: Iterable[Record]) -> Ledger:
+    """The ledger of a stored study, whose records are `found`; retries that only wait are known too."""
+    attrs = (trial.user_attrs for trial in study.get_trials(deepcopy=False))
+    return Ledger.of(recipe.parsed_objectives, found, [known["retry_of"] for known in attrs if "retry_of" in known])

@@ -85,6 +85,7 @@ def file_holder(path: Path, study: str) -> str:
 
 
 def _beside(path: Path) -> Path:
+    path = path.resolve()  # one file has one lock, whatever link it is named by
     return path.with_name(path.name + ".lock")
 
 

@@ -78,9 +78,7 @@ class Share:
             yield
             return
         everything, threads = _whole() if self.lock else (self.cores, min(_whole()[1], len(self.cores)))
-        _TELL.waiting(True)
         with self._locked(fcntl.LOCK_EX), _running_on(everything, threads):
-            _TELL.waiting(False)
             yield
 
     @contextlib.contextmanager
@@ -89,7 +87,9 @@ class Share:
             yield
             return
         with append_private(Path(self.lock)) as file:  # closing it, or dying, gives the lock back
+            _TELL.waiting(True)
             fcntl.flock(file, how)
+            _TELL.waiting(False)
             yield
 
 

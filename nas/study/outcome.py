@@ -77,8 +77,9 @@ class Outcomes:
             for limit in self.limits:
                 if not math.isfinite(record.values.get(limit.key, math.nan)):
                     return replace(record, reason=f"{limit.key} could not be measured, and is limited")
+            self.timed_on = self.timed_on or _device(record, self.recipe)
             return replace(record, state="complete", excess=self.excess(record.values))
-        except (TypeError, KeyError, ValueError, ArithmeticError):
+        except (TypeError, KeyError, ValueError, AttributeError, ArithmeticError):
             return replace(record, reason="the worker answered readings that do not read")
 
     def _closed(self, record: Record) -> dict[str, Reading]:
@@ -88,7 +89,6 @@ class Outcomes:
         """That the record's times are not of the device of all others; nothing where they are."""
         here = _device(record, self.recipe)
         if here is None or here == (self.timed_on or here):
-            self.timed_on = self.timed_on or here
             return ""
         other, known = _words(here), _words(self.timed_on or here)
         return f"timed on {other}; the times of this study are of {known}, and do not compare"

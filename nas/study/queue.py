@@ -24,6 +24,7 @@ from nas.study.storage import record_of
 
 DRIVER_DIED = "its driver died"
 INTERRUPTED = "interrupted"
+BEGUN = "begun"  # an attribute of a trial whose network a worker was given
 _NOT_ITS_OWN = {DRIVER_DIED, INTERRUPTED}  # reasons for which the network can do nothing
 _MOST_FAILURES = 3  # of a baseline or a list's network, for reasons of its own; then a resumed search lets it be
 _MOST_ATTEMPTS = 100  # draws for a neighbour that is new
@@ -45,12 +46,14 @@ class Queue:
         """Whether a trial is enqueued."""
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
-    @property
-    def tried_out(self) -> bool:
-        """Whether a grid of settings or a small space holds nothing that was not tried."""
-        sampler = self.study.sampler
-        grid = isinstance(sampler, optuna.samplers.GridSampler) and sampler.is_exhausted(self.study)
-        return grid or (self._members is not None and self._members <= self.ledger.tried)
+    def tried_out(self, under_way: set[str]) -> bool:
+        """Whether a grid of settings or a small space holds nothing that was not tried; `under_way`: ids of networks
+        that are being tried."""
+        if isinstance(self.study.sampler, optuna.samplers.GridSampler):
+            trials = self.study.get_trials(deepcopy=False)
+            points = {trial.system_attrs["grid_id"] for trial in trials if "grid_id" in trial.system_attrs}
+            return len(points) >= self.space.size
+        return self._members is not None and self._members <= self.ledger.tried | under_way
 
     def recover(self) -> list[Record]:
         """Fail the trials that a dead driver left running, and enqueue each once more. Returns their records."""
@@ -58,8 +61,10 @@ class Queue:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             record = record_of(self.study.study_name, self.space, trial)
             record = replace(record, state="failed", reason=DRIVER_DIED)
-            if trial.user_attrs.get("attempt", 0) < 1 and trial.number not in self.ledger.retried:
-                self.retry(trial.number, _settings(trial), trial.user_attrs, attempt=1)
+            attempt = trial.user_attrs.get("attempt", 0)
+            begun = trial.user_attrs.get(BEGUN, False)  # else it was asked for, and no worker had it
+            if (attempt < 1 or not begun) and trial.number not in self.ledger.retried:
+                self.retry(trial.number, _settings(trial), trial.user_attrs, attempt=attempt + begun)
             self.study._storage.set_trial_user_attr(trial._trial_id, "record", stored(record))
             self.study.tell(trial.number, state=TrialState.FAIL)
             failed.append(record)

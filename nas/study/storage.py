@@ -201,7 +201,7 @@ def _connect(path: Path, write: bool) -> sqlite3.Connection:
     if not write and not os.access(path.parent, os.W_OK):
         mode = "ro&immutable=1"  # a read-only place: SQLite could not make the files that readers share
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", timeout=60, uri=True, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={mode}", timeout=5 if write else 60, uri=True, check_same_thread=False
     )
     if write:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -252,9 +252,7 @@ def facts(study: optuna.Study) -> dict[str, Any]:
         )
     for name, kind in _FACTS.items():
         if not isinstance(stored.get(name), kind):
-            raise StudyError(
-                f"study '{study.study_name}' is damaged: it does not say its {name}", "restore a copy of it"
-            )
+            raise StudyError(f"study '{study.study_name}' is damaged: it lacks its {name}", "restore a copy of it")
     return stored
 
 
@@ -282,7 +280,7 @@ def record_of(study: str, space: Space, trial: FrozenTrial) -> Record:
     state = _STATES[trial.state]
     common = {"study": study, "trial": trial.number, "state": state, "settings": trial.params}
     if stored is not None:
-        return Record.from_json({**stored, **common})
+        return Record.from_json({**stored, **common} if isinstance(stored, dict) else stored)
     try:
         arch = space.decode(trial.params)
         notation, identity = str(arch), arch.id
@@ -290,7 +288,7 @@ def record_of(study: str, space: Space, trial: FrozenTrial) -> Record:
         notation, identity = "", ""
     begun = trial.datetime_start  # Optuna's, in local time without a zone
     started = begun.astimezone(UTC).isoformat(timespec="seconds") if begun else ""
-    baseline = trial.user_attrs.get("baseline", "")
+    kept: dict[str, Any] = {key: trial.user_attrs[key] for key in ("baseline", "retry_of") if key in trial.user_attrs}
     return Record.from_json(
         {
             "schema": SCHEMA,
@@ -299,6 +297,6 @@ def record_of(study: str, space: Space, trial: FrozenTrial) -> Record:
             "id": identity,
             "readings": {},
             "started": started,
-            "baseline": baseline,
+            **kept,
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -81,7 +82,8 @@ class Heartbeat:
             partial.replace(self._path)
             self._failing = False
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
             if not self._failing:
                 self._say(f"note   {self._path}: cannot be written: {error.strerror}; the search goes on without it")
             self._failing = True

@@ -175,6 +175,7 @@ class LocalExecutor:
             reply = json.loads(line)
             if reply == {"ready": True}:
                 worker.ready = True
+                self._stillborn = 0
                 return []
             if isinstance(reply.get("waiting"), bool):
                 worker.turn(reply["waiting"])
@@ -182,9 +183,8 @@ class LocalExecutor:
             if reply["job"] != worker.job:
                 raise ValueError(line)
             error = str(reply.get("error", ""))
-            result = Result(
-                reply["job"], reply.get("readings", {}), reply.get("environment", {}), float(reply["seconds"]), error
-            )
+            seconds = min(float(reply["seconds"]), worker.age)  # without what it waited
+            result = Result(reply["job"], reply.get("readings", {}), reply.get("environment", {}), seconds, error)
         except (ValueError, KeyError, TypeError, AttributeError):
             return self._bury(number, f"the worker answered nonsense: {line[:80]!r}")
         worker.job = None
