@@ -103,17 +103,11 @@ def _run(words: list[str]) -> int:
         _trace()
         console.fail(str(error), error.hint)
         return 2
-    except json.JSONDecodeError as error:  # nobody else's: what nas reads itself is refused by name
-        _trace()
-        console.fail(f"a study in the storage is damaged: what it stores is no JSON: {error}", "restore a copy of it")
-        return 2
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except typer.Abort:
-        return 130
     except Exception as error:
         return _other(error)
 
@@ -132,6 +126,10 @@ def _other(error: Exception) -> int:
             f"storage: {str(getattr(error, 'orig', None) or error).strip().splitlines()[0]}", "see what it lacks"
         )
         return 1
+    if isinstance(error, json.JSONDecodeError):  # the storage's: what nas reads itself is refused by name
+        _trace()
+        console.fail(f"a study in the storage is damaged: what it stores is no JSON: {error}", "restore a copy of it")
+        return 2
     message = getattr(error, "format_message", None)
     if message is None:
         _trace()

@@ -33,6 +33,7 @@ GRACE = 5.0  # seconds that running trials get to finish after an interrupt
 _MOST_FREE = 2_000  # trials in a row that are over a limit, or known, after which the search gives up
 _TICK = 0.25
 _CHECK = 15.0  # seconds between looks at whether the study is still this driver's
+_SLOW = 8  # networks in a row that the sampler takes too long for, before that is said
 _RETRIES = 1  # of a network whose worker was lost
 
 
@@ -108,7 +109,7 @@ class Search:
         self._lost: set[str] = set()  # ids of baselines outside the space whose worker was lost
         self._end = float("inf")
         self._looked = self._checked = time.monotonic()
-        self._said_slow = False
+        self._slow = 0  # networks in a row that took too long to be asked for
         # Engines time one trial at a time on a device; records from before they did so do not say it.
         self._alone = {"timed_alone": True} if self.recipe.timed else {}
 
@@ -268,9 +269,9 @@ class Search:
                     self._tell(trial, replace(record, reason=INTERRUPTED, reused=asked.trials[0].number))
 
     def _say_if_slow(self) -> None:
-        if self._said_slow or self.workers == 1 or self.pace.load <= 1 or self.done < self.workers:
+        self._slow = self._slow + 1 if self.workers > 1 and self.pace.load > 1 and self.done >= self.workers else 0
+        if self._slow != _SLOW:
             return
-        self._said_slow = True
         faster = "; --sampler nsga2 or random is faster" if self.recipe.sampler in ("tpe", "gp") else ""
         self._announce(
             f"{self.recipe.sampler} takes {self.pace.asking:.2g} s to suggest a network: {self.workers} workers that "
