@@ -41,7 +41,8 @@ class Tally:
     inputs: int = 0
     accepted: int = 0
     refused: int = 0
-    slowest_ms: float = 0.0  # processor time of one input
+    valid_ms: float = 0.0  # processor time of the slowest input that is not spoilt
+    slowest_ms: float = 0.0  # of the slowest of all
     peak_mib: float = 0.0  # what one input added to the resident memory at its highest
     failures: list[dict[str, str]] = field(default_factory=list)
 

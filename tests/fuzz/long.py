@@ -41,7 +41,7 @@ def _one(name: str, engine: str, count: int, seed: int, folder: Path, limit_s: f
     words = [sys.executable, "-m", "tests.fuzz.one", name, engine, str(count), str(seed), str(folder), str(limit_s)]
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST, check=False)
     tally: dict[str, Any] = {"target": name, "engine": engine, "inputs": 0, "accepted": 0, "refused": 0, "failures": []}
-    tally |= {"slowest_ms": 0.0, "peak_mib": 0.0}
+    tally |= {"valid_ms": 0.0, "slowest_ms": 0.0, "peak_mib": 0.0}
     if (folder / "tally.json").exists():
         tally = json.loads((folder / "tally.json").read_text(encoding="utf-8"))
     if ended.returncode or tally["inputs"] < count:
@@ -52,21 +52,21 @@ def _one(name: str, engine: str, count: int, seed: int, folder: Path, limit_s: f
 
 
 HEAD = """\
-| target | engine | inputs | accepted | refused | slowest, ms | memory, MiB | failures |
-|---|---|--:|--:|--:|--:|--:|--:|"""
+| target | engine | inputs | accepted | refused | valid, ms | slowest, ms | memory, MiB | failures |
+|---|---|--:|--:|--:|--:|--:|--:|--:|"""
 
 
 def row(tally: dict[str, Any]) -> str:
     """One line of the table."""
     numbers = f"{tally['inputs']:,} | {tally['accepted']:,} | {tally['refused']:,}"
-    worst = f"{tally['slowest_ms']:.0f} | {tally['peak_mib']:.0f} | {len(tally['failures'])}"
+    worst = f"{tally['valid_ms']:.0f} | {tally['slowest_ms']:.0f} | {tally['peak_mib']:.0f} | {len(tally['failures'])}"
     return f"| {tally['target']} | {tally['engine']} | {numbers} | {worst} |"
 
 
 def total(tallies: list[dict[str, Any]]) -> dict[str, Any]:
     """The last line: sums, and the worst of each."""
     summed = {key: sum(tally[key] for tally in tallies) for key in ("inputs", "accepted", "refused")}
-    worst = {key: max(tally[key] for tally in tallies) for key in ("slowest_ms", "peak_mib")}
+    worst = {key: max(tally[key] for tally in tallies) for key in ("valid_ms", "slowest_ms", "peak_mib")}
     failures = [failure for tally in tallies for failure in tally["failures"]]
     return {"target": "all", "engine": "", **summed, **worst, "failures": failures}
 
@@ -76,7 +76,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit-s", type=float, default=1.0, help="processor seconds an input may take")
+    parser.add_argument(
+        "--limit-s", type=float, default=1.0, help="processor seconds an input may take beyond a valid one"
+    )
     parser.add_argument("--only", action="append", default=[], choices=list(TARGETS))
     parser.add_argument("--engine", action="append", default=[], choices=["hypothesis", "atheris"])
     parser.add_argument("--json", type=Path)

@@ -183,7 +183,9 @@ def words(draw: Draw, lines: Sequence[Sequence[str]], options: Sequence[str]) ->
             elif operation == "replace":
                 line[place] = draw(_word)
             else:
-                line[place] = _scrambled(draw, line[place].encode()).decode("utf-8", "surrogateescape")
+                line[place] = _scrambled(draw, line[place].encode("utf-8", "surrogatepass")).decode(
+                    "utf-8", "surrogateescape"
+                )
     return "\x1e".join(line).encode("utf-8", "surrogatepass")
 
 

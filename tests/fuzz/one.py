@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import sys
+import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,12 +35,14 @@ def main(arguments: list[str]) -> None:
 
     os.chdir(work)
     prepare(work)
-    if name in ("command line", "URLs and references"):
+    if name in ("command line", "stored studies", "URLs and references"):
         make_study(work)
     target, tally = TARGETS[name], Tally(name, engine)
     for data in target.seeds():  # what a first use imports and caches is no input's doing
         _quietly(target.run, data)
-    guard = Guard(tally, work, limit_s=float(limit_s))
+    own = max(_quietly(target.run, data) for data in target.seeds())
+    tally.valid_ms = own * 1000
+    guard = Guard(tally, work, limit_s=float(limit_s) + own)
     guard.bound_memory()
 
     def write() -> None:
@@ -48,8 +54,9 @@ def main(arguments: list[str]) -> None:
     else:
         try:
             _structured(guard, target, int(inputs), int(seed))
-        finally:
+        except BaseException as error:
             write()
+            sys.exit(f"{type(error).__name__}: {str(error)[:1_000]}\n{traceback.format_exc()[-1_000:]}")
 
 
 def _import(name: str) -> None:
@@ -69,15 +76,13 @@ def _import(name: str) -> None:
         import nas.cli.scale  # noqa: F401
 
 
-def _quietly(run: Callable[[bytes], object], data: bytes) -> None:
-    import contextlib
-    import io
-
+def _quietly(run: Callable[[bytes], object], data: bytes) -> float:
+    """Run an input that is not spoilt; processor seconds."""
+    began = time.process_time()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        try:
+        with contextlib.suppress(ValueError, SystemExit):
             run(data)
-        except (ValueError, SystemExit):
-            return
+    return time.process_time() - began
 
 
 def _structured(guard: Any, target: Any, inputs: int, seed: int) -> None:

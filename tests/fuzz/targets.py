@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -220,6 +221,48 @@ def _command(data: bytes) -> object:
     return None
 
 
+def _stored(data: bytes) -> object:
+    """A study of a stranger: what it says of itself, and one of its trials, are spoilt."""
+    from nas.cli import main
+
+    shutil.copy("kept.db", "nas.db")
+    with closing(sqlite3.connect("nas.db")) as storage, storage:
+        for key, value in _stored_values(data).items():
+            table = "study_user_attributes" if key == "nas" else "trial_user_attributes"
+            storage.execute(f"UPDATE {table} SET value_json = ? WHERE key = ?", (value, key))
+    line = _READING_COMMANDS[sum(data) % len(_READING_COMMANDS)]
+    main([*line, "--storage", "sqlite:///nas.db"])
+    return None
+
+
+def _stored_values(data: bytes) -> dict[str, str]:
+    """Attribute → its JSON; what is no JSON at all is stored as it is."""
+    try:
+        document = json.loads(data)
+    except ValueError:
+        return {"nas" if len(data) % 2 else "record": data.decode("utf-8", "replace")}
+    known = ("nas", "record")
+    return {key: json.dumps(document[key]) for key in known if key in document} if isinstance(document, dict) else {}
+
+
+_READING_COMMANDS = (
+    ("studies", "list"),
+    ("studies", "show", "first"),
+    ("studies", "show", "first", "--json"),
+    ("studies", "export", "first", "-o", "x.jsonl"),
+    ("show", "first:0"),
+    ("search", "--study", "first", "--dry-run", "--device", "cpu"),
+)
+
+
+def stored_study() -> dict[str, object]:
+    """What the study `first` holds, to be spoilt."""
+    with closing(sqlite3.connect("kept.db")) as storage:
+        (facts,) = storage.execute("SELECT value_json FROM study_user_attributes WHERE key = 'nas'").fetchone()
+        (record,) = storage.execute("SELECT value_json FROM trial_user_attributes WHERE key = 'record'").fetchone()
+    return {"nas": json.loads(facts), "record": json.loads(record)}
+
+
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
@@ -241,7 +284,7 @@ def _texts(pool: list[str]) -> tuple[Callable[[], Input], Callable[[], list[byte
 
 TARGETS: dict[str, Target] = {
     "space files": Target(_space, *_documents(list(seeds.SPACES), as_yaml), 0.16),
-    "architecture files": Target(_architecture, *_documents(list(seeds.ARCHITECTURES), as_yaml), 0.08),
+    "architecture files": Target(_architecture, *_documents(list(seeds.ARCHITECTURES), as_yaml), 0.07),
     "recipes": Target(_recipe, *_documents(list(seeds.RECIPES), as_yaml), 0.14),
     "notation": Target(_notation, *_texts(seeds.NOTATIONS), 0.18),
     "records": Target(_records, *_documents(list(seeds.RECORDS), _lines), 0.14),
@@ -250,6 +293,13 @@ TARGETS: dict[str, Target] = {
     "expressions": Target(_expression, *_texts(seeds.EXPRESSIONS), 0.08),
     "settings": Target(_settings, *_documents(list(seeds.SETTINGS), as_toml), 0.06),
     "foreign references": Target(_foreign, *_texts([*seeds.FOREIGN, *seeds.NOTATIONS]), 0.06),
+    "stored studies": Target(
+        _stored,
+        lambda: documents([stored_study()], as_json),
+        lambda: [as_json(stored_study()).encode()],
+        0.01,
+        covered=False,
+    ),
     "command line": Target(
         _command,
         lambda: words(seeds.LINES, seeds.OPTIONS),
