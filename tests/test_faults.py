@@ -12,6 +12,7 @@ from tests.chaos import disks, drivers, files, workers
 from tests.chaos.evaluations import PHASES
 
 DICE = 5
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 
 
 @pytest.fixture

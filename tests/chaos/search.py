@@ -40,7 +40,7 @@ REAL = {  # a trial of a second or two
     "timing": {"batch": 8, "tolerance": 0.5, "time_cap": 0.1, "threads": 1},
     "training": {"data": "fractals:4x32", "width": 1.0, "resolution": 16, "epochs": 1, "batch": 16, "threads": 1},
 }
-PATIENCE_S = 240  # for what takes seconds: others may be busy on the machine
+PATIENCE_S = 600  # for what takes seconds: others may be busy on the machine
 
 
 @dataclass
