@@ -83,6 +83,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def as_text(text: str) -> str:
+    """`text` without the characters that a file may not have: those that command a terminal, or turn its reading."""
+    return _UNPRINTABLE.sub("", text)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in `path`. Raises: DocumentError with file and line for anything else."""
     try:

@@ -11,7 +11,7 @@ import yaml
 
 from nas.arch import Activation, Architecture, ArchitectureError, Op, parse, plain
 from nas.cells import ByOp, Cell, Choice, Open, Value, parse_cell
-from nas.document import DocumentError, describe, number_hint, read_yaml
+from nas.document import DocumentError, as_text, describe, number_hint, read_yaml
 from nas.errors import nearest
 from nas.resources import find, is_file, names
 from nas.space import DEFAULTS, DESCRIPTION, SCALARS, STAGE, SearchSpace, SpaceError
@@ -161,6 +161,7 @@ def baselines() -> list[str]:
 
 def dump_architecture(arch: Architecture, name: str = "", source: str = "") -> str:
     """YAML of `arch` as a closed table; `load_architecture` reads it back."""
+    name, source = as_text(name), as_text(source)
     lines = [f"# {line}" for line in source.splitlines()]
     lines += [yaml.safe_dump({"name": name}, allow_unicode=True, width=math.inf).rstrip("\n")] if name else []
     lines += [f"resolution: {arch.resolution}", f"stem: {arch.stem}"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import nas
+from nas.document import as_text
 from nas.space import STAGE
 from nas.space_file import dump_architecture, load_architecture, load_space, parse_space
 from tests.properties.strategies import architectures, odd_architectures
@@ -120,7 +121,7 @@ def test_file_reads_back(tmp_path_factory: pytest.TempPathFactory, arch: nas.Arc
     path.write_text(dump_architecture(arch, name, "where it came from\nand why"), encoding="utf-8")
     again = load_architecture(str(path))
     assert (again, again.norm_eps) == (arch, arch.norm_eps)
-    assert load_space(str(path)).name == (name or "net")
+    assert load_space(str(path)).name == (as_text(name) or "net")
 
 
 @pytest.mark.parametrize("name", ["efficientnet", "efficientnetv2", "efficientnetv2-wide"])
