@@ -76,9 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--limit-s", type=float, default=1.0, help="processor seconds an input may take beyond a valid one"
-    )
+    parser.add_argument("--limit-s", type=float, default=1.0, help="processor seconds beyond those of a valid input")
     parser.add_argument("--only", action="append", default=[], choices=list(TARGETS))
     parser.add_argument("--engine", action="append", default=[], choices=["hypothesis", "atheris"])
     parser.add_argument("--json", type=Path)

@@ -54,6 +54,7 @@ def main(arguments: list[str]) -> None:
     else:
         try:
             _structured(guard, target, int(inputs), int(seed))
+            write()
         except BaseException as error:
             write()
             sys.exit(f"{type(error).__name__}: {str(error)[:1_000]}\n{traceback.format_exc()[-1_000:]}")
@@ -79,9 +80,10 @@ def _import(name: str) -> None:
 def _quietly(run: Callable[[bytes], object], data: bytes) -> float:
     """Run an input that is not spoilt; processor seconds."""
     began = time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        with contextlib.suppress(ValueError, SystemExit):
-            run(data)
+    silent = io.StringIO()
+    quiet, calm = contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent)
+    with quiet, calm, contextlib.suppress(ValueError, SystemExit):
+        run(data)
     return time.process_time() - began
 
 

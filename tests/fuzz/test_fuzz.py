@@ -20,7 +20,7 @@ from nas.record import LONGEST_LINE, read_records
 from nas.space_file import load_architecture, load_space
 from nas.study.feed import open_sources
 from nas.study.storage import masked, open_storage
-from tests.fuzz.guard import Guard, Tally
+from tests.fuzz.guard import Tally
 from tests.fuzz.long import ROOT, row, total
 
 SPACE = """
@@ -95,9 +95,11 @@ print(json.dumps([failure["problem"] for failure in tally.failures]))
 
 
 def test_the_tally_sums_up() -> None:
-    tallies = [vars(Tally("a", "e", 3, 1, 2, 5.0, 1.0)), vars(Tally("b", "e", 4, 2, 1, 9.0, 2.0, [{"problem": "x"}]))]
-    assert row(total(tallies)) == "| all |  | 7 | 3 | 3 | 9 | 2 | 1 |"
-    assert Guard.run.__doc__
+    tallies = [
+        vars(Tally("a", "e", 3, 1, 2, 4.0, 5.0, 1.0)),
+        vars(Tally("b", "e", 4, 2, 1, 3.0, 9.0, 2.0, [{"problem": "x"}])),
+    ]
+    assert row(total(tallies)) == "| all |  | 7 | 3 | 3 | 4 | 9 | 2 | 1 |"
 
 
 @pytest.mark.parametrize("load", [load_space, load_architecture, load_recipe])
