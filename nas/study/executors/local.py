@@ -17,7 +17,8 @@ from nas.private import append_private
 from nas.study.executors import EngineError, ExecutorError, Pool, Result, Spec
 from nas.study.machine import shares
 
-_MOST_STILLBORN = 3
+_STILLBORN = 24  # strikes against workers that die before they are ready, after which none will start
+_BY_ITSELF = 8  # strikes for one that ends by itself; one that is killed says less of what is wrong
 
 
 class _Worker:
@@ -158,8 +159,9 @@ class LocalExecutor:
         worker = self._workers[number]
         self._selector.unregister(worker.stdout)
         worker.stop(patience=1.0)  # its pipe is closed: let it end, and say how
-        self._stillborn = 0 if worker.ready or worker.cancelled else self._stillborn + 1
-        if self._stillborn >= _MOST_STILLBORN:
+        strike = 1 if (worker.process.returncode or 0) < 0 else _BY_ITSELF
+        self._stillborn = 0 if worker.ready or worker.cancelled else self._stillborn + strike
+        if self._stillborn >= _STILLBORN:
             log = self._pool.logs / f"worker-{number}.log"
             raise ExecutorError(f"workers do not start ({_cause(worker.process.returncode)}): see {log}")
         self._spawn(number)
