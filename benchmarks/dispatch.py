@@ -205,11 +205,11 @@ def main() -> None:
                 for n in range(options.repeats)
             ]
             rows += found
-            middle = {key: statistics.median(row[key] for row in found) for key in _SHOWN}
+            mid = {key: statistics.median(row[key] for row in found) for key in _SHOWN}
             spread = f"{min(r['utilisation'] for r in found):.1%} to {max(r['utilisation'] for r in found):.1%}"
             print(
-                f"| {sampler} | {int(finished):,} | {middle['utilisation']:.1%} ({spread}) "
-                f"| {middle['trials_per_s']:.1f} | {middle['driver_cpu_ms_a_trial']:.1f} | {middle['suggestion_ms']:.1f} |",
+                f"| {sampler} | {int(finished):,} | {mid['utilisation']:.1%} ({spread}) "
+                f"| {mid['trials_per_s']:.1f} | {mid['driver_cpu_ms_a_trial']:.1f} | {mid['suggestion_ms']:.1f} |",
                 flush=True,
             )
     document = {
