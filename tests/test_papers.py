@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -221,6 +222,29 @@ def test_a_report_is_written_whole_checked_and_found_out_when_altered(papers: di
     assert check_paper(paper, tmp_path / "out", formats) == ("figures/mobilenet-grid.svg", "tables/mobilenet-grid.csv")
 
 
+def test_a_drawing_is_the_same_where_only_the_processor_s_last_digit_differs(
+    papers: dict[str, Paper], tmp_path: Path
+) -> None:
+    """A mark that moves by 0.001 pt, and the hashed name that follows, are not a difference; 0.5 pt, or a word, is."""
+    paper, drawing = papers["mobilenet"], tmp_path / "out" / "figures" / "mobilenet-grid.svg"
+    write_paper(paper, tmp_path / "out", ("md",))
+    drawn = drawing.read_text(encoding="utf-8")
+    place = re.search(r'y="(\d+\.\d+)"', drawn)
+    name = re.search(r'id="(p[0-9a-f]{10})"', drawn)
+    assert place
+    assert name
+
+    def moved(by: float) -> str:
+        return drawn.replace(place[0], f'y="{float(place[1]) + by:.6f}"').replace(name[1], "p0123456789")
+
+    drawing.write_text(moved(0.001), encoding="utf-8")
+    assert check_paper(paper, tmp_path / "out", ("md",)) == ()
+    for spoilt in (moved(0.5), drawn.replace(">mult-adds", ">FLOPs")):
+        assert spoilt != drawn
+        drawing.write_text(spoilt, encoding="utf-8")
+        assert check_paper(paper, tmp_path / "out", ("md",)) == ("figures/mobilenet-grid.svg",)
+
+
 def test_latex_holds_one_narrow_table_for_every_quantity(papers: dict[str, Paper]) -> None:
     tex = documents(papers["efficientnet"], ("tex",))["tables/table2.tex"]
     assert isinstance(tex, str)
@@ -417,8 +441,8 @@ def test_a_study_that_bears_a_papers_name_is_pointed_at(
 
 @pytest.mark.parametrize("name", sorted(PAPERS))
 def test_the_committed_report_is_what_would_be_written_now(name: str) -> None:
-    """Byte for byte, but for the page and the PNGs, which are not committed; SVGs only under the matplotlib that drew
-    them, their points always."""
+    """Byte for byte, but for the page and the PNGs, which are not committed; SVGs to 0.01 pt, under the matplotlib that
+    drew them, their points always."""
     from nas.report.papers.static import VERSION
 
     folder = ROOT / "reports" / name
