@@ -101,6 +101,28 @@ def test_a_commit_without_an_answer_is_made_once(tmp_path: Path, answer: str, mo
     assert "the storage is back" in said
 
 
+def test_nothing_is_written_after_an_outage_before_the_study_is_surely_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.study.driver._PAUSES", (0.0,))
+    search = open_search(tmp_path, make_recipe())
+    search.run()
+    storage = driver_storage(search.study)
+    storage._database.engine = Unanswered(storage._database.engine, ["away"])  # type: ignore[assignment]
+    answers, reasons = [False, False, True], []
+
+    def held() -> bool:
+        assert "late" not in optuna.load_study(study_name="test", storage=url(tmp_path)).user_attrs
+        return answers.pop(0)
+
+    storage.guard, storage.waiting = held, lambda reason, seconds: reasons.append(reason)
+    search.study.set_user_attr("late", 1)
+    storage.commit()
+    assert not answers
+    assert reasons[1:] == ["its lock cannot be had"] * 2
+    assert optuna.load_study(study_name="test", storage=url(tmp_path)).user_attrs["late"] == 1
+
+
 def test_a_full_disk_ends_the_search_and_loses_nothing_told(tmp_path: Path, recipe: Recipe) -> None:
     search = open_search(tmp_path, make_recipe(trials=400))
     told: list[int] = []

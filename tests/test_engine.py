@@ -666,4 +666,22 @@ def test_a_baseline_outside_the_space_whose_worker_dies_is_tried_once_more(tmp_p
     assert baseline.state == "complete"
 
 
+def test_two_names_of_one_network_whose_worker_dies_are_both_measured(tmp_path: Path) -> None:
+    class Dying(Sleeping):
+        def wait(self, timeout: float) -> list[Result]:
+            found = super().wait(timeout)
+            return [Result(result.job, error="killed", lost=True) if result.job == 1 else result for result in found]
+
+    search = open_search(tmp_path, make_recipe(baselines=["efficientnet-b0"], trials=4), Dying(width=3))
+    search.baselines = {**search.baselines, "mine": search.baselines["efficientnet-b0"]}
+    assert search.run() == "done"
+    found = [record for record in records(search.study) if record.baseline]
+    assert {(record.baseline, record.state) for record in found[:2]} == {
+        ("efficientnet-b0", "failed"),
+        ("mine", "failed"),
+    }
+    assert {record.baseline for record in found if record.state == "complete"} == {"efficientnet-b0", "mine"}
+    assert sum(record.state == "complete" and record.reused is None for record in found) == 1
+
+
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -43,6 +43,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def say(search: Search, text: str) -> None:
+    for listener in search.listeners:
+        listener.note(text)
+
+
 @pytest.fixture
 def search(tmp_path: Path, recipe: Recipe) -> Search:
     return open_search(tmp_path, recipe)
@@ -50,8 +55,8 @@ def search(tmp_path: Path, recipe: Recipe) -> Search:
 
 def test_every_event_of_a_search_is_a_line_of_json(tmp_path: Path, search: Search) -> None:
     log = tmp_path / "log.jsonl"
-    with watched(search, tmp_path, log_json=str(log)) as note:
-        note("node 3 was lost")
+    with watched(search, tmp_path, log_json=str(log)):
+        say(search, "node 3 was lost")
         search.run()
     assert not search.listeners
     start, said, *trials, stop = lines(log)
@@ -132,9 +137,9 @@ def test_a_pipe_that_nobody_reads_does_not_hold_the_search_up(
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with watched(search, tmp_path, log_json=str(pipe)) as note:
+    with watched(search, tmp_path, log_json=str(pipe)):
         for _ in range(200):
-            note("w" * 900)
+            say(search, "w" * 900)
         assert search.run() == "done"
     os.close(reader)
     assert capsys.readouterr().err.count("lines are missing") == 1
@@ -198,9 +203,9 @@ def test_the_heartbeat_says_how_far_the_search_is(
 def test_a_heartbeat_that_cannot_be_written_does_not_end_the_search(
     tmp_path: Path, search: Search, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with watched(search, tmp_path / "none") as note:
-        note("one")
-        note("two")
+    with watched(search, tmp_path / "none"):
+        say(search, "one")
+        say(search, "two")
         assert search.run() == "done"
     assert capsys.readouterr().err.count("cannot be written") == 1
 

@@ -56,7 +56,7 @@ class DriverStorage(InMemoryStorage):
     def __init__(self, storage: RDBStorage, name: str, waiting: Waiting = _never) -> None:
         super().__init__()
         self.waiting = waiting
-        self.guard: Callable[[], None] = lambda: None  # called before the first word after an outage, and may raise
+        self.guard: Callable[[], bool] = lambda: True  # before the first word after an outage: is the study still ours?
         self.back: Callable[[], None] = lambda: (
             None
         )  # called when the database answers again after it was away; may raise
@@ -160,10 +160,10 @@ class DriverStorage(InMemoryStorage):
         while True:
             try:
                 with self._database.engine.begin() as connection:
-                    if attempt:
-                        self.guard()  # before a word is written: the study may be someone else's now
-                    known = self._write(connection, again=attempt > 0)
-                break
+                    if not attempt or self.guard():  # before a word is written: the study may be someone else's now
+                        known = self._write(connection, again=attempt > 0)
+                        break
+                reason = "its lock cannot be had"
             except SQLAlchemyError as error:
                 reason = self._may_pass(error)
             self.waiting(reason, time.monotonic() - began)

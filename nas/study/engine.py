@@ -74,7 +74,7 @@ class _Job(_Asked):
 class Search:
     """One driver of one study. Set `stop` (from a signal handler, say) to end `run` early and cleanly.
 
-    `guard`: called now and then; raises when the study is no longer this driver's.
+    `guard`: called now and then; whether the study is surely this driver's. It raises when somebody else has it.
     """
 
     study: optuna.Study
@@ -85,7 +85,7 @@ class Search:
     baselines: Mapping[str, Architecture | Foreign] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
     stop: Stopped | None = None
-    guard: Callable[[], None] | None = None
+    guard: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         self._storage = driver_storage(self.study)
@@ -288,10 +288,9 @@ class Search:
         if moment > self._checked + _CHECK:
             self._check_guard()
 
-    def _check_guard(self) -> None:
+    def _check_guard(self) -> bool:
         self._checked = time.monotonic()
-        if self.guard:
-            self.guard()
+        return self.guard()
 
     def _when_to_end(self) -> float:
         """The moment (monotonic) until which what runs may end by itself after an interrupt."""
@@ -329,15 +328,17 @@ class Search:
         if first is None:
             self._finish_outside(job, record, again=result.lost and not result.cancelled)
             return
-        if result.error == INTERRUPTED:
-            self._retry(first, 0)
-        elif result.lost and not result.cancelled and first.user_attrs.get("attempt", 0) < _RETRIES:
-            self._retry(first, 1)  # what died with it says nothing of the network
+        lost = result.lost and not result.cancelled  # what died with it says nothing of the network
+        again = result.error == INTERRUPTED or (lost and first.user_attrs.get("attempt", 0) < _RETRIES)
+        if again:
+            self._retry(first, int(lost))
         self._tell(first, record)
         for follower in job.trials[1:]:
             if record.state == "complete":
                 self._tell_reading(follower, job.arch, record)
             else:
+                if again and "baseline" in follower.user_attrs:  # else its name would stay without a reading
+                    self._retry(follower, int(lost))
                 own = self._outcomes.record(job.arch, follower.number, follower.user_attrs, "failed")
                 self._tell(follower, replace(own, reused=first.number, reason=record.reason))
 

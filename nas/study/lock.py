@@ -23,8 +23,9 @@ __all__ = ["DriverLock", "LockLostError", "creating", "driver_lock", "holder"]
 class DriverLock(Protocol):
     """What a driver holds while it drives."""
 
-    def check(self) -> None:
-        """Take the lock again where a server lost it; nothing while the server is away. Back within half a minute.
+    def check(self) -> bool:
+        """Whether the study is held, taking the lock again where a server lost it; False while that cannot be done, as
+        when the server is away. Back within half a minute.
 
         Raises: LockLostError naming the driver that has it now.
         """
@@ -32,8 +33,8 @@ class DriverLock(Protocol):
 
 
 class _NoLock:
-    def check(self) -> None:
-        return
+    def check(self) -> bool:
+        return True
 
 
 def _silent(text: str) -> None:

@@ -34,18 +34,22 @@ class FileLock:
                 f"{self._url} is being written by {other}", "wait for it, stop it, or take another file with --storage"
             )
 
-    def check(self) -> None:
-        """Take the lock again where its file was removed. Raises: LockLostError when someone else has it."""
+    def check(self) -> bool:
+        """Whether the lock is held, taking it again where its file was removed; False where no file can be made.
+
+        Raises: LockLostError when someone else has it.
+        """
         if self._held is None or _same(self._held, self._path):
-            return
+            return self._held is not None
         try:
             other = self._try()
         except OSError:  # the folder went too, or the disk is full: the database will tell
-            return
+            return False
         if other:
             raise LockLostError(
                 f"{self._url} is being written by {other}: the lock file was removed", "stop one of the two drivers"
             )
+        return True
 
     def release(self) -> None:
         """Let go of the lock."""

@@ -58,22 +58,24 @@ class ServerLock:
         if other:
             raise StudyError(self._driven_by(other), "wait for it, stop it, or take another name with --study")
 
-    def check(self) -> None:
-        """Take the lock again where the server or the network lost it; nothing while the server is away.
+    def check(self) -> bool:
+        """Whether the lock is held, taking it again where the server or the network lost it; False while the server
+        gives it no session.
 
         Raises: LockLostError when someone else has it.
         """
         if self._alive():
-            return
+            return True
         self.release()
         try:
             other = self._try()
         except self._errors:
-            return
+            return False
         if other:
             raise LockLostError(
                 f"{self._driven_by(other)}: it began while the server was away", "follow that one, or stop it first"
             )
+        return True
 
     def release(self) -> None:
         """Let go of the lock by ending its session."""

@@ -30,7 +30,7 @@ class Outage:
         self.tick()
         if moment > self.ends():
             raise StorageLostError(
-                f"the storage is away ({reason}): what runs could not be told", "it is measured again by the next run"
+                f"the storage is away ({reason}): what runs could not be told", "the same command goes on"
             )
 
     def back(self) -> None:

@@ -137,6 +137,6 @@ def stored(record: Record) -> dict[str, Any]:
     return {key: value for key, value in record.to_json().items() if key not in ("study", "trial", "settings")}
 
 
-def now() -> str:
-    """The time, as records write it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def now(timespec: str = "seconds") -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec=timespec)

@@ -5,7 +5,7 @@ Each is a listener of the search. None of them may end it: what cannot be writte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -26,10 +26,8 @@ class _Watcher(Protocol):
 
 
 @contextmanager
-def watched(
-    search: Search, folder: Path, *, log_json: str = "", metrics_port: int | None = None
-) -> Iterator[Callable[[str], None]]:
-    """Watch `search` while it runs; yields what takes a note that is no trial, such as that a node was lost.
+def watched(search: Search, folder: Path, *, log_json: str = "", metrics_port: int | None = None) -> Iterator[None]:
+    """Watch `search` while it runs.
 
     `folder`: where heartbeat.json goes. `log_json`: a file, or - for standard output. `metrics_port`: of 127.0.0.1; 0
     takes a free one. Raises: NasError for a file that cannot be opened, or a port that is taken.
@@ -50,14 +48,9 @@ def watched(
             listeners.append(Journal(search, log_json, console.say))
         listeners.append(Heartbeat(search, folder / "heartbeat.json", console.say))
         search.listeners += listeners
-
-        def note(text: str) -> None:
-            for listener in search.listeners:
-                listener.note(text)
-
         how = ""
         try:
-            yield note
+            yield
         except BaseException as error:
             how = raised(error)
             raise

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.cli.watch.journal import now
+from nas.study.outcome import now
 
 if TYPE_CHECKING:
     from nas.record import Record
@@ -37,7 +37,7 @@ class Heartbeat:
 
     def told(self, record: Record) -> None:
         """The last trial, in the next beat."""
-        self._last = {"trial": record.trial, "state": record.state, "time": now()}
+        self._last = {"trial": record.trial, "state": record.state, "time": now("milliseconds")}
         self.tick()
 
     def tick(self) -> None:
@@ -47,7 +47,7 @@ class Heartbeat:
 
     def note(self, text: str) -> None:
         """A beat at once, with the note."""
-        self._note = {"text": text, "time": now()}
+        self._note = {"text": text, "time": now("milliseconds")}
         self._write("running")
 
     def close(self, how: str) -> None:
@@ -59,7 +59,7 @@ class Heartbeat:
         search = self._search
         document = {
             "schema": 1,
-            "time": now(),
+            "time": now("milliseconds"),
             "state": state,
             **more,
             "study": search.study.study_name,

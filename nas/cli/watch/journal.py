@@ -10,10 +10,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nas.errors import NasError
+from nas.study.outcome import now
 
 if TYPE_CHECKING:
     from nas.record import Record
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 _IDLE_S = 60.0  # that nothing runs before the log says so
 _LONGEST = 1_000  # characters of a text in a line
-
-
-def now() -> str:
-    """The time, ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Journal:
@@ -73,7 +68,7 @@ class Journal:
             os.close(self._file)
 
     def _write(self, event: str, **facts: Any) -> None:
-        line = {"time": now(), "event": event, "study": self._search.study.study_name}
+        line = {"time": now("milliseconds"), "event": event, "study": self._search.study.study_name}
         line |= {key: value[:_LONGEST] if isinstance(value, str) else value for key, value in facts.items()}
         content = (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="replace")
         content = b"\n" + content if self._torn else content  # a line cut short by a full disk stays alone

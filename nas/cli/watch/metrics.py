@@ -61,7 +61,7 @@ class Metrics(Collector):
             self._server, self._thread = start_http_server(port, addr="127.0.0.1", registry=registry)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            raise NasError(f"--metrics-port {port}: {why}", "take another port, or 0 for any that is free") from None
+            raise NasError(f"--metrics-port {port}: {why}", "take another port") from None
         self.port = int(self._server.server_port)
 
     def told(self, record: Record) -> None:
