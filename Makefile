@@ -4,7 +4,7 @@ VENV   ?= .venv
 EXTRAS ?= dev
 BIN     = $(VENV)/bin
 
-.PHONY: search test check format gpu chaos fuzz audit clean
+.PHONY: search test slow check format gpu chaos fuzz audit clean
 .DEFAULT_GOAL := search
 
 # The main job: search the EfficientNetV2 space on this machine and write a Pareto report.
@@ -12,7 +12,11 @@ search: $(VENV)/.installed
 	$(BIN)/nas search --space efficientnetv2
 
 test: $(VENV)/.developed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+# What make test leaves out: the other faults, the largest networks, what waits for half a minute.
+slow: $(VENV)/.developed
+	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.developed
 	$(BIN)/ruff check .
