@@ -21,6 +21,7 @@ from nas.cli.options import (
     RayOpen,
     SlurmParameter,
     Storage,
+    is_typed,
 )
 from nas.cli.plan import Running, engine_of
 from nas.errors import NasError
@@ -88,15 +89,15 @@ def grid(  # noqa: PLR0913, PLR0917
     if measure:
         from nas.cli.grid_measure import Wanted, measure_grid
 
-        own_data = _is_typed(context, "data")  # and no default of this machine's
+        own_data = is_typed(context, "data")  # and no default of this machine's
         as_stored = study is not None and recipe is None and not given and not own_data
         given |= {"band": band} if band is not None else {}
-        chosen = engine_of(engine, ray_address, ray_open, slurm)
+        chosen = engine_of(context, engine, ray_address, ray_open, slurm)
         running = Running(workers, chosen, log_json, metrics_port, allow_code=allow_code)
         wanted = Wanted(given, recipe, study, storage, device, data, running, output, most, as_stored)
         raise typer.Exit(measure_grid(wanted, dry_run, json_output))
     of_measure = {"--study": study is not None, "--dry-run": dry_run, "--band": band is not None}
-    of_measure |= {f"--{name.replace('_', '-')}": _is_typed(context, name) for name in _OF_MEASURE}
+    of_measure |= {f"--{name.replace('_', '-')}": is_typed(context, name) for name in _OF_MEASURE}
     if any(of_measure.values()):
         stray = next(option for option, is_given in of_measure.items() if is_given)
         raise NasError(f"{stray} is for a grid that is measured", "add --measure")
@@ -126,12 +127,6 @@ def _is_given(context: typer.Context, name: str) -> bool:
     """Whether the option stands on the command line, and not only in its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
-
-
-def _is_typed(context: typer.Context, name: str) -> bool:
-    """Whether the option stands on the command line itself."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def closed_grid(  # noqa: PLR0913, PLR0917

@@ -38,6 +38,12 @@ AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run module:callab
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the option stands on the command line itself, and not only in the environment or a settings file."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def pick_device(name: str, *, here: bool = True) -> str:
     """`auto` resolved to what is there. Unless it is used `here`, cpu and cuda are taken as they are.
 

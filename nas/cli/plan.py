@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from nas.cli import console
+from nas.cli.options import is_typed
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -18,11 +21,16 @@ if TYPE_CHECKING:
     from nas.study.space import Space
 
 
-def engine_of(name: str, ray_address: str | None, ray_open: bool, slurm: list[str] | None) -> Engine:
-    """The engine as the command line names it. Raises: NasError for an unknown one, or options of another."""
+def engine_of(
+    context: typer.Context, name: str, ray_address: str | None, ray_open: bool, slurm: list[str] | None
+) -> Engine:
+    """The engine as the command line names it. An address that only the environment or a settings file names is for Ray
+    alone. Raises: NasError for an unknown engine, or options of another."""
     from nas.study.executors.engines import Engine, check_engine
 
     check_engine(name)
+    if name != "ray" and not is_typed(context, "ray_address"):
+        ray_address = None
     given = {"--ray-address": ("ray", ray_address), "--ray-open": ("ray", ray_open), "--slurm": ("slurm", slurm)}
     for option, (of, value) in given.items():
         if value and name != of:

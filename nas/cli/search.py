@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def search(  # noqa: PLR0913, PLR0917
+    context: typer.Context,
     space: Annotated[str | None, typer.Option(help="A shipped space or a YAML file (see: nas spaces).")] = None,
     recipe: Annotated[str | None, typer.Option(help="A study recipe, shipped or a YAML file.")] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study; otherwise that of the space or recipe.")] = None,
@@ -80,7 +81,7 @@ def search(  # noqa: PLR0913, PLR0917
     overrides |= {"objectives": objective, "limits": limit}
     if space is None and recipe is None and study is None:
         raise NasError("search what?", "nas search --space efficientnetv2   (nas spaces lists them)")
-    chosen_engine = engine_of(engine, ray_address, ray_open, slurm)
+    chosen_engine = engine_of(context, engine, ray_address, ray_open, slurm)
     where = pick_device(device, here=engine == "local")
     chosen, found = _recipe_and_space(space, recipe, study, storage, where)
     given = {key: value for key, value in overrides.items() if value not in (None, [])}

@@ -11,10 +11,10 @@ from nas.resources import is_file
 
 _LARGEST = 262_144  # bytes; pyproject.toml is someone else's, and long
 
-_KNOWN = ("storage", "device", "data", "workers", "out")
+_KNOWN = ("storage", "device", "data", "workers", "engine", "ray_address", "out")
 _COMMANDS = {
-    "search": ("storage", "device", "data", "workers", "out"),
-    "grid": ("storage", "device", "data", "workers"),
+    "search": _KNOWN,
+    "grid": ("storage", "device", "data", "workers", "engine", "ray_address"),
     "report": ("storage", "out"),
     "show": ("storage",),
     "measure": ("storage", "device"),

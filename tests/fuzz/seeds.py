@@ -52,7 +52,14 @@ URLS = [
     "first:0", "sqlite://", "sqlite:///:memory:", "sqlite:///.",
 ]  # fmt: skip
 SETTINGS = [
-    {"storage": "sqlite:///nas.db", "device": "cpu", "data": "fractals", "workers": 2, "out": "runs/x"},
+    {
+        "storage": "sqlite:///nas.db",
+        "device": "cpu",
+        "data": "fractals",
+        "workers": 2,
+        "engine": "local",
+        "out": "runs/x",
+    },
     {"tool": {"nas": 3}, "device": "cpu"},
 ]
 
