@@ -269,6 +269,8 @@ class Search:
                     self._tell(trial, replace(record, reason=INTERRUPTED, reused=asked.trials[0].number))
 
     def _say_if_slow(self) -> None:
+        if self._slow >= _SLOW:  # said
+            return
         self._slow = self._slow + 1 if self.workers > 1 and self.pace.load > 1 and self.done >= self.workers else 0
         if self._slow != _SLOW:
             return
