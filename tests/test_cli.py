@@ -137,9 +137,7 @@ def test_settings_come_from_a_file_the_environment_and_flags(
     words = ("search", "--recipe", "study.yaml", "--dry-run", "--json")
     assert json.loads(run_nas(*words).stdout)["storage"] == "sqlite:///from_file.db"
     assert json.loads(run_nas(*words).stdout)["engine"] == "local"
-    (tiny / "nas.toml").write_text(
-        "storage = 'sqlite:///from_file.db'\nengine = 'ray'\nray_address = '127.0.0.1:6379'\n"
-    )
+    (tiny / "nas.toml").write_text("storage = 'sqlite:///from_file.db'\nengine = 'ray'\n")
     assert json.loads(run_nas(*words).stdout)["engine"] == "ray"
     monkeypatch.setenv("NAS_RAY_ADDRESS", "auto")
     assert json.loads(run_nas(*words, "--engine", "local").stdout)["engine"] == "local"

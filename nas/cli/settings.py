@@ -11,10 +11,10 @@ from nas.resources import is_file
 
 _LARGEST = 262_144  # bytes; pyproject.toml is someone else's, and long
 
-_KNOWN = ("storage", "device", "data", "workers", "engine", "ray_address", "out")
+_KNOWN = ("storage", "device", "data", "workers", "engine", "out")
 _COMMANDS = {
     "search": _KNOWN,
-    "grid": ("storage", "device", "data", "workers", "engine", "ray_address"),
+    "grid": ("storage", "device", "data", "workers", "engine"),
     "report": ("storage", "out"),
     "show": ("storage",),
     "measure": ("storage", "device"),
