@@ -14,8 +14,9 @@ from nas.errors import NasError
 from nas.private import make_private_folder
 
 if TYPE_CHECKING:
-    from nas.study.engine import Listener, Search
+    from nas.study.engine import Search
     from nas.study.executors import Pool
+    from nas.study.teller import Listener
 
 
 _QUICK = 500  # trials up to which a report is written in a second or two, also by who was asked to stop

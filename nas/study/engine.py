@@ -9,24 +9,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial
 
 from nas.arch import Architecture
 from nas.foreign import Foreign
 from nas.recipe import Recipe, parse_duration
-from nas.record import Record
-from nas.study.driver import driver_storage, tell
+from nas.study.driver import driver_storage
 from nas.study.executors import Executor, Result, Spec
 from nas.study.ledger import ledger_of
 from nas.study.outage import Outage
-from nas.study.outcome import Outcomes, now, stored
+from nas.study.outcome import Outcomes, now
 from nas.study.pace import Pace
 from nas.study.queue import BEGUN, INTERRUPTED, Queue
 from nas.study.space import Space
 from nas.study.storage import records
+from nas.study.teller import Asked, Job, Listener, Teller
 
 Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
 GRACE = 5.0  # seconds that running trials get to finish after an interrupt
@@ -34,40 +34,6 @@ _MOST_FREE = 2_000  # trials in a row that are over a limit, or known, after whi
 _TICK = 0.25
 _CHECK = 15.0  # seconds between looks at whether the study is still this driver's
 _SLOW = 8  # networks in a row that the sampler takes too long for, before that is said
-_RETRIES = 1  # of a network whose worker was lost
-
-
-class Listener(Protocol):
-    """Who watches a search."""
-
-    def told(self, record: Record) -> None:
-        """A trial has ended, whatever its state."""
-        ...
-
-    def tick(self) -> None:
-        """Called a few times a second while measurements run."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something happened that is no trial: the storage is away, a worker was lost."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A network to be measured, and the trials that ask for it; a baseline outside the space has none."""
-
-    arch: Architecture | Foreign
-    trials: list[Trial]
-    baseline: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Job(_Asked):
-    """A network being measured."""
-
-    started: str
-    longest: float  # seconds that it may run
 
 
 @dataclass
@@ -97,16 +63,16 @@ class Search:
         self.objectives = self._outcomes.objectives
         self.ledger = ledger_of(self.study, self.recipe, found)
         self._queue = Queue(self.study, self.space, self.ledger, self._outcomes, self.recipe.seed)
+        self._teller = Teller(self.study, self._outcomes, self.ledger, self._queue, self.listeners)
         self.workers = max(1, self.executor.capacity)  # a cluster may have no room yet
         self.pace = Pace(self.workers)
-        self._jobs: dict[int, _Job] = {}
-        self._ahead: deque[_Asked] = deque()
+        self._jobs: dict[int, Job] = {}
+        self._ahead: deque[Asked] = deque()
         self._results: deque[Result] = deque()  # that came, and are not told yet
         self._submitted = 0
         self._free = 0  # trials in a row that cost nothing
         self._asking = 0.0  # seconds spent on asking since the last network to be measured was found
         self._outside: dict[str, Architecture | Foreign] = {}
-        self._lost: set[str] = set()  # ids of baselines outside the space whose worker was lost
         self._end = float("inf")
         self._looked = self._checked = time.monotonic()
         self._slow = 0  # networks in a row that took too long to be asked for
@@ -135,7 +101,8 @@ class Search:
                 self.stop = "timeout"
             busy = self._step()
             if not self._jobs and not busy and (self.stop or not self._waits_for_room):
-                self._give_back()
+                while self._ahead:
+                    self._teller.give_back(self._ahead.popleft())
                 return self.stop or "done"
             if self._jobs or not busy:
                 self._results += self.executor.wait(0 if busy else _TICK)
@@ -160,7 +127,7 @@ class Search:
     def _prepare(self) -> None:
         """Settle what an earlier driver left, and queue what is measured before the sampler is asked."""
         for record in self._queue.recover():
-            self._note(record)
+            self._teller.enter(record)
         inside: dict[str, Architecture] = {}
         for name, arch in self.baselines.items():
             if isinstance(arch, Architecture) and arch in self.space:
@@ -189,7 +156,7 @@ class Search:
         before = time.monotonic()
         asked = self._ask()
         self._asking += time.monotonic() - before
-        if isinstance(asked, _Asked):
+        if isinstance(asked, Asked):
             if asked.trials:
                 self.pace.asked(self._asking)
                 self._say_if_slow()
@@ -197,12 +164,12 @@ class Search:
             (self._submit if room else self._ahead.append)(asked)
         return bool(asked)
 
-    def _ask(self) -> _Asked | bool:
+    def _ask(self) -> Asked | bool:
         """The next network to measure; True where a trial was told that needs no measuring, False where none is
         left."""
         if self._outside:
             name = next(iter(self._outside))
-            return _Asked(self._outside.pop(name), [], name)
+            return Asked(self._outside.pop(name), [], name)
         if self._wanted <= 0 or (self.space.listed and not self._queue.waiting):
             return False
         under_way = {other.arch.id for other in (*self._jobs.values(), *self._ahead)}
@@ -218,12 +185,12 @@ class Search:
         if any(value > 0 for value in excess.values()) and not baseline:  # a yardstick is measured, over a limit or not
             self._free += 1
             record = self._outcomes.record(arch, trial.number, trial.user_attrs, "infeasible")
-            self._tell(trial, replace(record, excess=excess))
+            self._teller.tell(trial, replace(record, excess=excess))
             return True
         if self._is_known(trial, arch):
             return True
         self._free = 0
-        return _Asked(arch, [trial], baseline)
+        return Asked(arch, [trial], baseline)
 
     def _is_known(self, trial: Trial, arch: Architecture) -> bool:
         """Whether the network needs no measuring of its own; then its trial is told, or waits for the one that runs."""
@@ -236,10 +203,10 @@ class Search:
         if waiting:
             waiting.trials.append(trial)
         else:
-            self._tell_reading(trial, arch, self.ledger.measured[arch.id])
+            self._teller.tell_reading(trial, arch, self.ledger.measured[arch.id])
         return True
 
-    def _submit(self, asked: _Asked) -> None:
+    def _submit(self, asked: Asked) -> None:
         repeats = max(self.recipe.repeats, self.recipe.baseline_repeats if asked.baseline else 1)
         settings = {
             "measure": list(self.recipe.measured),
@@ -250,23 +217,11 @@ class Search:
         }
         self._submitted += 1
         longest = parse_duration(self.recipe.trial_timeout) * repeats
-        self._jobs[self._submitted] = _Job(asked.arch, asked.trials, asked.baseline, now(), longest)
+        self._jobs[self._submitted] = Job(asked.arch, asked.trials, asked.baseline, now(), longest)
         for trial in asked.trials[:1]:
             trial.set_user_attr(BEGUN, True)
         self._storage.commit()  # a trial is seen to run before it does
         self.executor.submit(Spec(str(asked.arch), settings, self.recipe.seed, self._submitted))
-
-    def _give_back(self) -> None:
-        """Fail what was asked for and not measured, and queue it for the next driver."""
-        while self._ahead:
-            asked = self._ahead.popleft()
-            for trial in asked.trials:
-                record = self._outcomes.record(asked.arch, trial.number, trial.user_attrs, "failed")
-                if trial is asked.trials[0]:
-                    self._retry(trial, 0)
-                    self._tell(trial, replace(record, reason=INTERRUPTED))
-                else:
-                    self._tell(trial, replace(record, reason=INTERRUPTED, reused=asked.trials[0].number))
 
     def _say_if_slow(self) -> None:
         if self._slow >= _SLOW:  # said
@@ -308,74 +263,11 @@ class Search:
         for listener in self.listeners:
             listener.note(text)
 
-    # From a result to a told trial.
-
     def _finish(self, result: Result) -> None:
         job = self._jobs.pop(result.job)
         if not isinstance(result.readings, Mapping) or not isinstance(result.environment, Mapping):
             result = Result(result.job, seconds=result.seconds, error="the worker answered readings that do not read")
         if not result.lost:
             self.pace.measured(result.seconds)
-        first = job.trials[0] if job.trials else None
-        number, attrs = (first.number, first.user_attrs) if first else (None, {"baseline": job.baseline})
-        record = replace(
-            self._outcomes.record(job.arch, number, attrs, "failed"),
-            reason=result.error,
-            started=job.started,
-            seconds=round(result.seconds, 3),
-            environment={**result.environment, "workers": self.workers, **self._alone},
-        )
-        if not result.error:
-            record = self._outcomes.completed(record, result.readings)
-        if first is None:
-            self._finish_outside(job, record, again=result.lost and not result.cancelled)
-            return
-        lost = result.lost and not result.cancelled  # what died with it says nothing of the network
-        again = result.error == INTERRUPTED or (lost and first.user_attrs.get("attempt", 0) < _RETRIES)
-        if again:
-            self._retry(first, int(lost))
-        self._tell(first, record)
-        for follower in job.trials[1:]:
-            if record.state == "complete":
-                self._tell_reading(follower, job.arch, record)
-            else:
-                if again and "baseline" in follower.user_attrs:  # else its name would stay without a reading
-                    self._retry(follower, int(lost))
-                own = self._outcomes.record(job.arch, follower.number, follower.user_attrs, "failed")
-                self._tell(follower, replace(own, reused=first.number, reason=record.reason))
-
-    def _finish_outside(self, job: _Job, record: Record, *, again: bool) -> None:
-        """A baseline that is no trial: stored beside the trials, tried once more if its worker was lost."""
-        if again and job.arch.id not in self._lost:
-            self._lost.add(job.arch.id)
+        if self._teller.finish(job, result, {"workers": self.workers, **self._alone}):
             self._outside[job.baseline] = job.arch
-        self.study.set_user_attr(f"baseline:{job.arch.id}", record.to_json())
-        self._storage.commit()
-        self._note(record)
-
-    def _retry(self, trial: Trial, more: int) -> None:
-        attempt = trial.user_attrs.get("attempt", 0) + more
-        self._queue.retry(trial.number, trial.params, trial.user_attrs, attempt=attempt)
-
-    def _tell_reading(self, trial: Trial, arch: Architecture | Foreign, known: Record) -> None:
-        """Tell a trial of a network that was measured before: its readings, and whose they are."""
-        record = self._outcomes.record(arch, trial.number, trial.user_attrs, "complete")
-        record = replace(record, readings=known.readings, excess=known.excess, environment=known.environment)
-        self._tell(trial, replace(record, reused=known.trial))
-
-    def _tell(self, trial: Trial, record: Record) -> None:
-        trial.set_user_attr("record", stored(record))
-        if record.state != "failed":
-            for limit in self._outcomes.limits:
-                trial.set_constraint(str(limit), record.excess[str(limit)])
-        if record.state == "complete":
-            values = [objective.value(record.values) for objective in self.objectives]
-            tell(self.study, trial, TrialState.COMPLETE, [float(value) for value in values if value is not None])
-        else:
-            tell(self.study, trial, TrialState.PRUNED if record.state == "infeasible" else TrialState.FAIL, None)
-        self._note(record)
-
-    def _note(self, record: Record) -> None:
-        self.ledger.add(record)
-        for listener in self.listeners:
-            listener.told(record)
