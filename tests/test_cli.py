@@ -65,6 +65,10 @@ def test_a_search_ends_with_a_report_and_the_same_command_resumes(tiny: Path, ru
     exported = run_nas("studies", "export", "tiny", "-o", "out.jsonl")
     assert exported.returncode == 0
     assert len((tiny / "out.jsonl").read_text().splitlines()) == 8
+    assert run_nas("studies", "export", "tiny", "-o", "out.jsonl").returncode == 0
+    for words in (("studies", "export", "tiny"), ("show", "tiny:3")):
+        refused = run_nas(*words, "-o", "nas.db")
+        assert (refused.returncode, "there is a file already, which holds no" in refused.stderr) == (2, True)
     assert run_nas("report", "tiny", "--out", "again").returncode == 0
     assert (tiny / "again" / "report.html").is_file()
     assert run_nas("studies", "delete", "tiny", "--yes").returncode == 0

@@ -105,6 +105,22 @@ def test_a_full_disk_is_said_once_and_the_search_goes_on(
     assert capsys.readouterr().err.count("No space left on device") == 1
 
 
+def test_a_file_that_is_no_log_is_not_added_to(tmp_path: Path, search: Search) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("space: tiny\n")
+    with (
+        pytest.raises(NasError, match=r"study\.yaml: there is a file already, which holds no log"),
+        watched(search, tmp_path, log_json=str(file)),
+    ):
+        pass
+    assert file.read_text() == "space: tiny\n"
+    for start in ("", '\n{"ti', '{"time": "2026-'):
+        file.write_text(start)
+        with watched(search, tmp_path, log_json=str(file)):
+            pass
+        assert file.read_text().startswith(start)
+
+
 def test_after_a_torn_line_the_next_one_is_whole(tmp_path: Path, search: Search) -> None:
     disk = tmp_path / "small"
     disk.mkdir()

@@ -53,9 +53,11 @@ def show(
 
 def _write(ref: str, arch: Architecture, out: Path) -> None:
     """Write the network as the YAML that `nas show FILE` reads back. Raises: NasError where it cannot be written."""
+    from nas.cli.output import spare
     from nas.report.write import write_document
-    from nas.space_file import dump_architecture
+    from nas.space_file import dump_architecture, load_architecture
 
+    spare("--output", out, lambda path: load_architecture(str(path)), "network")
     try:
         write_document(out, dump_architecture(arch, out.stem, f"{ref}\n{arch}"))
     except OSError as error:

@@ -123,9 +123,11 @@ def export_study(
     storage: Storage = DEFAULT_STORAGE,
 ) -> None:
     """Write a study's records as JSON lines, one a trial."""
-    from nas.record import write_records
+    from nas.cli.output import spare
+    from nas.record import read_records, write_records
     from nas.study.storage import open_storage, open_study, records
 
+    spare("--output", output, lambda path: next(read_records(path), None), "records")
     found = records(open_study(open_storage(storage), study))
     try:
         write_records(output, found)

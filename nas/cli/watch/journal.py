@@ -10,8 +10,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.cli.output import spare
 from nas.errors import NasError
 from nas.study.outcome import now
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from nas.study.engine import Search
 
 _IDLE_S = 60.0  # that nothing runs before the log says so
+_START = b'{"time": "'  # of every line
 _LONGEST = 1_000  # characters of a text in a line
 
 
@@ -93,8 +96,16 @@ class Journal:
 def _open(target: str) -> int:
     if target == "-":
         return sys.stdout.fileno()
+    spare("--log-json", Path(target), _read_start, "log of a search")
     try:
         # O_NONBLOCK: a pipe that nobody reads is an error, and does not hold up the search
         return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o600)
     except OSError as error:
         raise NasError(f"--log-json {target}: cannot be written: {error.strerror}", "name another file") from None
+
+
+def _read_start(path: Path) -> None:
+    """Raises: NasError where a file begins as no log does."""
+    with path.open("rb") as file:
+        if not _START.startswith(file.read(len(_START)).lstrip()):  # a full disk may have cut the first line short
+            raise NasError(f"{path}: no log of a search")
