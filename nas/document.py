@@ -156,12 +156,16 @@ def number_hint(value: object) -> str:
     return f"write it without quotes: {text}" if _NUMBER.fullmatch(text) else ""
 
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"  # of what becomes a folder, a file or a word of a command
+NAME_WORDS = "a name: at most 100 letters, digits, dots, hyphens and underscores, the first a letter or a digit"
+
 _EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_pattern_mismatch": NAME_WORDS,  # only names have a pattern
     "tuple_type": "a list",
     "model_type": "keys and values",
     "too_short": "a list that is not empty",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from nas.document import Section, read_yaml, validate
+from nas.document import NAME, Section, read_yaml, validate
 from nas.errors import NasError
 from nas.metric import METRICS, Limit, Objective, metric, parse_limit, parse_objective
 from nas.resources import find
@@ -96,7 +96,7 @@ class GridOptions(Section):
 class Recipe(Section):
     """A whole study. What is compared on resume is `identity`; budget and workers may change."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    name: str = Field(pattern=NAME)
     question: str = ""
     space: str  # not needed beside a grid, whose networks are the space
     grid: GridOptions | None = None  # for `nas grid --measure`

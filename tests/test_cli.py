@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from nas.cli import main
+from nas.cli.settings import load_settings
+from nas.errors import NasError
 from tests.conftest import ROOT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -150,6 +152,24 @@ def test_settings_come_from_a_file_the_environment_and_flags(
     assert json.loads(run_nas(*words, "--storage", "sqlite:///flag.db").stdout)["storage"] == "sqlite:///flag.db"
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("workers = 'many'", r"nas\.toml: workers: expected a whole number; got the string 'many'"),
+        ("storage = 3", r"nas\.toml: storage: expected text; got 3"),
+        ("engin = 'ray'", r"nas\.toml: engin: unknown setting"),
+        ("ray_address = 'there:6379'", r"nas\.toml: ray_address: unknown setting"),
+    ],
+)
+def test_a_settings_file_says_what_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nas.toml").write_text(line)
+    with pytest.raises(NasError, match=says):
+        load_settings("")
+
+
 def bad(name: str, *words: str, says: str, hints: str = "") -> object:
     return pytest.param(words, says, hints, id=name)
 
@@ -192,6 +212,16 @@ def bad(name: str, *words: str, says: str, hints: str = "") -> object:
         ),
         bad("duration", "search", "--recipe", "study.yaml", "--timeout", "4 weeks", says="not a duration"),
         bad("objective twice", "search", "--recipe", "study.yaml", *FREE, *FREE, says="each objective once"),
+        bad(
+            "name",
+            "search",
+            "--recipe",
+            "study.yaml",
+            "--study",
+            "..",
+            says="name: expected a name: at most",
+        ),
+        bad("copy", "studies", "copy", "sqlite:///a.db", "sqlite:///b.db", "--as", "x/y", says="--as 'x/y': expected"),
         bad("config", "--config", "none.toml", "spaces", says="none.toml: no such file"),
         bad("what", "measure", "efficientnet-b0", "--what", "speed", says="speed: not something to measure"),
     ],

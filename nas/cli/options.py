@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +40,9 @@ AllowCode = Annotated[bool, typer.Option("--allow-code", help="Run module:callab
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
+_GPUS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")  # a driver's: NVIDIA, Jetson, WSL, AMD
+
+
 def is_typed(context: typer.Context, name: str) -> bool:
     """Whether the option stands on the command line itself, and not only in the environment or a settings file."""
     source = context.get_parameter_source(name)
@@ -51,6 +56,8 @@ def pick_device(name: str, *, here: bool = True) -> str:
     """
     if name == "cpu" or (not here and name == "cuda"):
         return name  # and torch, seconds of imports, need not be asked
+    if name == "auto" and sys.platform == "linux" and not any(map(os.path.exists, _GPUS)):
+        return "cpu"
 
     import torch
 

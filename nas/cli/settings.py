@@ -24,9 +24,15 @@ _COMMANDS = {
 def load_settings(config: str) -> dict[str, Any]:
     """Typer's default map. Raises: NasError for a file that is missing or broken, or an unknown key."""
     found, path = _read(config)
-    for key in found:
+    for key, value in found.items():
         if key not in _KNOWN:
             raise NasError(f"{path}: {key}: unknown setting", nearest(key, _KNOWN))
+        if type(value) is not (int if key == "workers" else str):
+            from nas.document import describe
+
+            raise NasError(
+                f"{path}: {key}: expected {'a whole number' if key == 'workers' else 'text'}; got {describe(value)}"
+            )
     defaults: dict[str, Any] = {
         command: {key: found[key] for key in keys if key in found} for command, keys in _COMMANDS.items()
     }

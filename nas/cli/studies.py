@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
@@ -169,10 +170,13 @@ def copy_stored_study(
 
       nas studies copy sqlite:///nas.db postgresql://user@host/nas --study efficientnetv2
     """
+    from nas.document import NAME, NAME_WORDS
     from nas.study.copy import copy_study
     from nas.study.lock import creating, driver_lock
     from nas.study.storage import masked, open_storage, open_study
 
+    if name is not None and not re.fullmatch(NAME, name):
+        raise NasError(f"--as '{name}': expected {NAME_WORDS}")
     opened = open_storage(source)
     found = open_study(opened, study).study_name
     called = name or found

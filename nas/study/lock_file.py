@@ -31,7 +31,8 @@ class FileLock:
             raise StudyError(f"storage {self._url}: cannot be written: {error.strerror}", "name another file") from None
         if other:
             raise StudyError(
-                f"{self._url} is being written by {other}", "wait for it, stop it, or take another file with --storage"
+                f"{self._url} is being written by {other}",
+                "wait for it or stop it; a search may take another --storage",
             )
 
     def check(self) -> bool:

@@ -56,7 +56,7 @@ class ServerLock:
         except self._errors as error:
             raise unreachable(self._url, error) from None
         if other:
-            raise StudyError(self._driven_by(other), "wait for it, stop it, or take another name with --study")
+            raise StudyError(self._driven_by(other), "wait for it or stop it; a search may take another --study")
 
     def check(self) -> bool:
         """Whether the lock is held, taking it again where the server or the network lost it; False while the server
