@@ -13,6 +13,7 @@ from types import UnionType
 from typing import Any, Literal, get_args
 
 from nas.errors import NasError
+from nas.files import write_whole
 
 SCHEMA = 1
 _ALWAYS = ("study", "trial", "state", "arch", "id")  # the other fields of a record are left out where empty
@@ -151,12 +152,8 @@ def _check_number(what: str, value: object) -> None:
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write one JSON object a line; the file appears whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(
-        "".join(json.dumps(record.to_json(), sort_keys=True, allow_nan=False) + "\n" for record in records),
-        encoding="utf-8",
-    )
-    partial.replace(path)
+    content = "".join(json.dumps(record.to_json(), sort_keys=True, allow_nan=False) + "\n" for record in records)
+    write_whole(path, content.encode())
 
 
 def read_records(path: Path) -> Iterator[Record]:

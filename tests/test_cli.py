@@ -152,6 +152,12 @@ def test_settings_come_from_a_file_the_environment_and_flags(
     assert json.loads(run_nas(*words, "--storage", "sqlite:///flag.db").stdout)["storage"] == "sqlite:///flag.db"
 
 
+def test_an_engine_that_is_refused_leaves_no_study(tiny: Path, run_nas: Run) -> None:
+    done = run_nas("search", "--recipe", "study.yaml", "--engine", "ray", "--ray-address", "127.0.0.1:1")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert not (tiny / "nas.db").exists()
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nas.cli import console
 from nas.cli.plan import Plan
 from nas.errors import NasError
-from nas.private import make_private_folder
+from nas.files import make_private_folder
 
 if TYPE_CHECKING:
     from nas.study.engine import Search
@@ -40,14 +40,15 @@ def run_plan(plan: Plan, json_output: bool) -> int:
     logs = _make_folder(plan.out, "logs")
     listeners: list[Listener] = []
     with driver_lock(plan.storage, plan.recipe.name, console.say) as lock:
-        with creating(plan.storage):
-            storage = open_storage(plan.storage, create=True)
-        facts = environment(plan.device)
-        opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)
-        only = device_of_times(records(opened.study), plan.recipe)
-        executor = open_executor(plan.running.engine, _pool(plan, logs, listeners), only)
+        earlier = plan.stored()
+        only = device_of_times(records(earlier), plan.recipe) if earlier else None
+        executor = open_executor(plan.running.engine, _pool(plan, logs, listeners), only)  # refused: no study is made
         received: list[int] = []
         try:
+            with creating(plan.storage):
+                storage = open_storage(plan.storage, create=True)
+            facts = environment(plan.device)
+            opened = open_or_create(storage, plan.recipe, plan.space, plan.device, plan.command, facts)
             search = Search(
                 opened.study, plan.recipe, plan.space, executor, plan.device, baselines, listeners, guard=lock.check
             )

@@ -20,14 +20,16 @@ _UNITS = ((86_400, "day"), (3_600, "h"), (60, "min"), (1, "s"))
 class StudyState:
     """`state`: running (a driver has it), waiting (interrupted, or not begun) or done.
 
-    `driver`: `pid 12 on host`, empty where none has it. `front`: networks on it. `last`: when it last did something,
-    ISO 8601 in UTC.
+    `driver`: `pid 12 on host`, empty where none has it. `reused`: complete trials beyond `done` that asked for a
+    network known already, and took its readings. `front`: networks on it. `last`: when it last did something, ISO 8601
+    in UTC.
     """
 
     state: Literal["running", "waiting", "done"]
     driver: str
     done: int
     total: int
+    reused: int
     front: int
     last: str
 
@@ -35,7 +37,8 @@ class StudyState:
     def words(self) -> str:
         """One line of it."""
         who = f"running: {self.driver}" if self.driver else self.state
-        return f"{who}   {self.done} of {self.total} done   last activity {ago(self.last)}"
+        reused = f" ({self.reused} more took another's readings)" if self.reused else ""
+        return f"{who}   {self.done} of {self.total} done{reused}   last activity {ago(self.last)}"
 
 
 def study_state(storage: str, study: optuna.Study, recipe: Recipe, found: Sequence[Record]) -> StudyState:
@@ -53,6 +56,7 @@ def study_state(storage: str, study: optuna.Study, recipe: Recipe, found: Sequen
         driver,
         ledger.done,
         recipe.trials,
+        ledger.reused,
         len(ledger.front),
         last.astimezone(UTC).isoformat(timespec="seconds"),
     )

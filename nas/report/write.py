@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nas.arch import ArchitectureError, parse
 from nas.errors import NasError
+from nas.files import write_whole
 from nas.record import write_records
 from nas.report import tables, words
 from nas.report.analysis import Analysis, Result, analyse
@@ -146,6 +147,4 @@ def _remove_stale(out: Path, documents: dict[str, str]) -> None:
 def write_document(path: Path, content: str | bytes) -> None:
     """Write a file and its folders; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content.encode() if isinstance(content, str) else content)
-    partial.replace(path)
+    write_whole(path, content.encode() if isinstance(content, str) else content)

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nas.private import append_private
+from nas.files import append_private
 
 
 def cores() -> list[int]:

@@ -106,6 +106,8 @@ def unreachable(url: str, error: Exception) -> StudyError:
     """The error of a storage that did not answer, with the first line of why."""
     cause = error.__cause__ or error
     reason = str(getattr(cause, "orig", None) or cause).strip().splitlines()[0]
+    if "full" in reason or "No space" in reason:
+        return StudyError(f"storage {masked(url)}: cannot be written: {reason}", "free some space")
     return StudyError(f"storage {masked(url)}: cannot be reached: {reason}", "check the URL and the server")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas.files import write_whole
 from nas.study.outcome import now
 
 if TYPE_CHECKING:
@@ -73,17 +73,10 @@ class Heartbeat:
             "last": self._last,
             "note": self._note,
         }
-        partial = self._path.with_name(self._path.name + ".partial")
         try:
-            with os.fdopen(
-                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-            ) as file:
-                file.write(json.dumps(document) + "\n")
-            partial.replace(self._path)
+            write_whole(self._path, (json.dumps(document) + "\n").encode(), 0o600)
             self._failing = False
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
             if not self._failing:
                 self._say(f"note   {self._path}: cannot be written: {error.strerror}; the search goes on without it")
             self._failing = True

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-from nas.private import append_private
+from nas.files import append_private
 from nas.study.executors import EngineError, ExecutorError, Pool, Result, Spec
 from nas.study.machine import shares
 

@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nas.files import write_whole
 from nas.study.executors import EngineError, ExecutorError, Pool, Result, Spec
 from nas.study.executors.slurm_folder import RunFolder
-from nas.study.executors.slurm_job import Place, Pulse, keep_beating, run, write_whole
+from nas.study.executors.slurm_job import Place, Pulse, keep_beating, run
 from nas.study.executors.slurm_options import asked
 from nas.study.executors.slurm_queue import Job, JobQueue, LocalQueue, SlurmQueue
 
@@ -80,7 +81,7 @@ class SlurmExecutor:
     def submit(self, spec: Spec) -> None:
         place = Place(self._folder, spec.job)
         document = {"architecture": spec.architecture, "settings": spec.settings, "seed": spec.seed, "job": spec.job}
-        write_whole(place.spec, json.dumps(document))
+        write_whole(place.spec, json.dumps(document).encode(), 0o600)
         trial = self._trials[spec.job] = _Trial(place, Pulse(place.beat))
         self._submit(trial)
 

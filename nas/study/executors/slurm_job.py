@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nas.files import write_whole
+
 BEAT_S = 2.0
 DRIVER_PATIENCE_S = 120.0  # a job whose driver was killed ends after this long: nobody would read its reply
 
@@ -66,14 +68,6 @@ class Pulse:
         return time.monotonic() - self.changed if self.begun else 0.0
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file of mode 0600 that appears whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    partial.replace(path)
-
-
 def keep_beating(path: Path, stop: threading.Event) -> None:
     """Count up in the file `path` until `stop` is set. A full disk stops the count, not the process."""
     number = 0
@@ -113,7 +107,7 @@ def _end(place: Place, began: float, name: str) -> NoReturn:
 
 def _leave(place: Place, reply: dict[str, Any], code: int = 0) -> NoReturn:
     try:
-        write_whole(place.reply, json.dumps(reply))
+        write_whole(place.reply, json.dumps(reply).encode(), 0o600)
     except OSError as error:
         print(f"the reply cannot be written: {error}", file=sys.stderr)
         code = 1
