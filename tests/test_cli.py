@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,9 @@ def test_a_search_ends_with_a_report_and_the_same_command_resumes(tiny: Path, ru
         assert set(member) >= {"trial", "notation", "flops", "params", "rank_score", "top1_pct"}
     more = json.loads(run_nas("search", "--recipe", "study.yaml", "-n", "8", "--json").stdout)
     assert more["trials"]["complete"] == 8
+    shutil.copyfile(tiny / "nas.db", tiny / "alone.db")  # as a backup takes it: without the log that may lie beside it
+    with closing(sqlite3.connect(tiny / "alone.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone() == (8,)
 
     listed = json.loads(run_nas("studies", "list", "--json").stdout)
     assert [(row["study"], row["complete"]) for row in listed["studies"]] == [("tiny", 8)]

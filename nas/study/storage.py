@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import weakref
 from contextlib import closing
 from datetime import UTC
 from pathlib import Path
@@ -70,6 +71,8 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
     if path is not None:
         _check_sqlite(path, url, create)
         engine: dict[str, Any] = {"creator": lambda: _connect(path, create)}
+        # Whoever closes a SQLite file last moves its log into it; a reader that keeps a connection would prevent that.
+        engine |= {} if create else {"poolclass": NullPool}
     else:
         whole, engine = server.render_as_string(hide_password=False), engine_options(server, connect_s, driving=create)
     try:
@@ -92,6 +95,7 @@ def open_storage(url: str, *, create: bool = False, connect_s: int = 0) -> RDBSt
     if path is None:
         storage.engine.dispose()  # of connections made before this
         notice_silence(storage.engine)
+    weakref.finalize(storage, storage.engine.dispose)  # at the latest when the process ends
     return storage
 
 
