@@ -31,7 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, 130 Ctrl-C, 143 SIGTERM.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, "
+    "129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.",
 )
 for command in (search, grid, scale, show, spaces, measure, report, dashboard, doctor):
     app.command()(command)

@@ -85,7 +85,7 @@ def search(  # noqa: PLR0913, PLR0917
     where = pick_device(device, here=engine == "local")
     chosen, found = _recipe_and_space(space, recipe, study, storage, where)
     given = {key: value for key, value in overrides.items() if value not in (None, [])}
-    given |= {"name": study or (chosen.name if space is None else found.name)}
+    given |= {"name": study if study is not None else chosen.name if space is None else found.name}
     given |= {"budget": None} if "limits" in given else {}
     given |= {"measure": []} if "objectives" in given and recipe is None else {}  # only what they need
     if data is not None:

@@ -217,7 +217,7 @@ class DriverStorage(InMemoryStorage):
         url = masked(str(self._database.engine.url.render_as_string(hide_password=True)))
         full = "full" in said or "No space" in said
         hint = "free some space" if full else "see what is wrong with it"
-        raise StorageLostError(f"storage {url}: {said}", f"{hint}; the same command then goes on") from None
+        raise StorageLostError(f"storage {url}: {said}", hint) from None
 
 
 def driver_storage(study: optuna.Study) -> DriverStorage:

@@ -29,9 +29,7 @@ class Outage:
             self.say(f"the storage is away{since} ({reason}); waiting for it, no result is lost")
         self.tick()
         if moment > self.ends():
-            raise StorageLostError(
-                f"the storage is away ({reason}): what runs could not be told", "the same command goes on"
-            )
+            raise StorageLostError(f"the storage is away ({reason}): what runs could not be told")
 
     def back(self) -> None:
         self._reminded = float("-inf")
