@@ -69,6 +69,7 @@ def test_a_trial_that_does_not_end_holds_up_no_stop(tmp_path: Path, dice: Random
     drivers.stuck_worker(tmp_path, dice)
 
 
+@slow
 def test_a_closed_terminal(tmp_path: Path, dice: Random) -> None:
     drivers.terminal_closed(tmp_path, dice)
 
@@ -111,6 +112,7 @@ def test_a_full_disk_under_the_cache(tmp_path: Path, dice: Random) -> None:
     disks.under_the_cache(tmp_path, dice)
 
 
+@slow
 def test_a_full_disk_under_the_log(tmp_path: Path, dice: Random) -> None:
     disks.under_the_log(tmp_path, dice)
 

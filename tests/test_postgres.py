@@ -160,6 +160,7 @@ def test_the_url_needs_no_driver_and_its_password_is_not_shown(database: str) ->
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_eight_first_opens_at_once_all_succeed(database: str) -> None:
     opening = [
         subprocess.Popen(
@@ -187,6 +188,7 @@ def test_eight_first_opens_at_once_all_succeed(database: str) -> None:
 # Two drivers.
 
 
+@pytest.mark.slow
 def test_of_two_first_drivers_at_once_one_is_refused_with_the_others_pid_and_host(
     database: str, tmp_path: Path
 ) -> None:
@@ -296,6 +298,7 @@ def test_a_lock_survives_a_reset_network(database: str, postgres: Postgres, prox
         assert proxy.connections == 2
 
 
+@pytest.mark.slow
 def test_a_check_over_a_cut_network_comes_back_and_the_next_one_takes_the_lock_again(
     database: str, postgres: Postgres, proxy: Proxy
 ) -> None:

@@ -174,6 +174,7 @@ def test_only_a_loopback_address_is_loopback() -> None:
     assert not any(loopback(address) for address in ("10.0.0.1:1", "localhost.example:1", "127.0.0.1.example:1", "x:1"))
 
 
+@pytest.mark.slow
 def test_a_cluster_that_answers_anybody_is_not_joined_unless_told_to() -> None:
     alone = ["unshare", "-Urnpf", "--mount-proc"]
     if subprocess.run([*alone, "ip", "link"], capture_output=True, check=False).returncode:
@@ -245,6 +246,7 @@ def test_a_private_ray_stays_on_loopback_and_ends_with_a_killed_driver(tmp_path:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_a_private_ray_that_ends_is_started_again_and_close_leaves_nothing(tmp_path: Path) -> None:
     said: list[str] = []
     executor = RayExecutor(Pool(1, tmp_path, evaluate="tests.workers:hang", say=said.append), None)
@@ -302,6 +304,7 @@ def test_gpu_jobs_have_one_each_and_never_share(join: Join) -> None:
         assert all(other["ended"] <= one["began"] or other["began"] >= one["ended"] for other in same)
 
 
+@pytest.mark.slow
 def test_timed_cpu_jobs_have_a_node_each_of_one_kind(join: Join, cluster: Cluster) -> None:
     cluster.add(num_cpus=1)
     cluster.add(num_cpus=1)
@@ -321,6 +324,7 @@ def test_timed_cpu_jobs_have_a_node_each_of_one_kind(join: Join, cluster: Cluste
     assert result.readings["top1_pct"]["threads"] == 2
 
 
+@pytest.mark.slow
 def test_ray_s_memory_monitor_is_named(join: Join, cluster: Cluster) -> None:
     total, free = _memory_gib()
     if free < 8:
