@@ -98,7 +98,7 @@ class Search:
         if "stdout" not in popen:
             popen["stdout"] = (self.folder / f"stdout-{number}").open("wb")
         environment = {**self.environment, **popen.pop("env", {})}
-        popen = {"stdin": subprocess.DEVNULL, "start_new_session": True, **popen}
+        popen = {"stdin": subprocess.DEVNULL, "start_new_session": True, "preexec_fn": _hear_signals, **popen}
         process = subprocess.Popen([*prefix, *self.command(*more)], cwd=self.folder, env=environment, **popen)
         driver = Driver(process, self.folder / f"stderr-{number}", self)
         self.drivers.append(driver)
@@ -248,6 +248,12 @@ def is_lost(record: Record) -> bool:
     """Whether a failed trial says nothing of its network."""
     lost = ("the worker was", "the worker ended", "the worker answered nonsense", "its driver died", "interrupted")
     return record.reason.startswith(lost)
+
+
+def _hear_signals() -> None:
+    """A shell's background job ignores SIGINT, nohup's SIGHUP, and so would what it starts."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass
