@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli import console
-from nas.cli.options import DEFAULT_STORAGE, Json, Storage
+from nas.cli.options import DEFAULT_STORAGE, Json, Storage, is_typed
 from nas.errors import NasError, nearest
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def report(  # noqa: PLR0913, PLR0917
 
       nas report efficientnetv2 --storage sqlite:///nas.db --out report
     """
-    asked = context.get_parameter_source("storage")
-    if name in PAPER_NAMES and (asked is None or asked.name != "COMMANDLINE"):
+    if name in PAPER_NAMES and not is_typed(context, "storage"):
         if beside:
             raise NasError(
                 f"--with is for the report of a study; '{name}' is a paper",

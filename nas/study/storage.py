@@ -229,8 +229,10 @@ def study_names(storage: RDBStorage) -> list[str]:
 
 
 def open_study(storage: RDBStorage, name: str | None) -> optuna.Study:
-    """The study called `name`, or the only one, as it is now: read into memory once, seven times as fast as Optuna
-    reads it, and is not for writing. Raises: StudyError with the nearest names."""
+    """The study called `name`, or the only one, as it is now, in memory: to be read, not written to.
+
+    Raises: StudyError with the nearest names.
+    """
     from nas.study.driver import DriverStorage  # which builds on this module
 
     names = study_names(storage)
