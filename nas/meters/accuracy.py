@@ -42,7 +42,7 @@ def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, s
         "held_out_images": len(data.held),
         "train_images": len(data.train),
         "skipped_images": data.skipped,
-        **training.model_dump(mode="json", exclude={"data"}),
+        **{key: value for key, value in training.said().items() if key != "data"},
         **device_conditions(where),
         # as it ran, where the recipe says auto, none or a scale
         "resolution": small.resolution,

@@ -1,0 +1,1 @@
+"""A network out of the lab: other libraries, other formats, each checked when it is made."""

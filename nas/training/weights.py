@@ -1,0 +1,114 @@
+"""Trained weights in a safetensors file: no pickle, readable by anyone, and it says itself what network they are of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from nas.arch import Architecture
+from nas.errors import NasError
+from nas.files import write_whole
+from nas.foreign import Foreign, read
+from nas.resources import is_file
+
+ABOUT = "nas"  # the key of our part of a file's metadata
+
+
+class WeightsError(NasError):
+    """Weights that cannot be read or written, or that are those of another network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """`tensors` by the names of `Network.state_dict`. `about`: what the file says of them, empty for a stranger's.
+
+    `about` has, where nas wrote it: `arch` (the notation of the very network), `data`, `mean` and `deviation` (of each
+    channel, in bytes: images were normalised by them), `top1_pct`, `recipe`, `seed`, `from`, `environment`.
+    """
+
+    path: str
+    tensors: Mapping[str, Tensor]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def arch(self) -> Architecture | Foreign | None:
+        """The network that the file names. None where it names none."""
+        text = self.about.get("arch")
+        return read(text) if isinstance(text, str) and text else None
+
+    @property
+    def classes(self) -> int | None:
+        """Classes that the weights tell apart; None where they have no classifier of ours."""
+        bias = self.tensors.get("classifier.bias")
+        return None if bias is None else len(bias)
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """Write a file that appears whole or not at all. Raises: WeightsError where it cannot be written."""
+    content = save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+        metadata={ABOUT: json.dumps(dict(about), sort_keys=True)},
+    )
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be written: {error.strerror or error}", "free some space") from None
+
+
+def read_weights(path: Path) -> Weights:
+    """The weights of a safetensors file. Raises: WeightsError for one that is missing, truncated or another kind."""
+    if not is_file(path):
+        raise WeightsError(f"{path}: no such file", "name a .safetensors file, such as runs/NAME/weights.safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (a file is no mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{path}: no readable weights: {reason}", "the file is truncated, or no safetensors file; write it again"
+        ) from None
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path}: no readable weights: what it says of itself is no mapping")
+    return Weights(str(path), tensors, about)
+
+
+def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
+    """Copy `weights` into `net`; names that begin with `but` stay as they are.
+
+    Raises: WeightsError naming the first layer that differs, in the network's order, and both shapes.
+    """
+    own = {name: tensor for name, tensor in net.state_dict().items() if not but or not name.startswith(but)}
+    found = {name: tensor for name, tensor in weights.tensors.items() if not but or not name.startswith(but)}
+    hint = "name the network that the weights are of"
+    if text := weights.about.get("arch"):
+        hint += f": '{text}'"
+    for name, tensor in own.items():
+        if name not in found:
+            raise WeightsError(f"{weights.path}: weights of another network: '{name}' {_shape(tensor)} is missing", hint)
+        if found[name].shape != tensor.shape:
+            raise WeightsError(
+                f"{weights.path}: weights of another network: '{name}' is {_shape(found[name])}, "
+                f"this network's is {_shape(tensor)}",
+                hint,
+            )
+    if more := next((name for name in found if name not in own), None):
+        raise WeightsError(
+            f"{weights.path}: weights of another network: '{more}' {_shape(found[more])} is none of this one's", hint
+        )
+    for name, tensor in found.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsError(f"{weights.path}: '{name}' holds values that are no numbers", "train it again")
+    net.load_state_dict(found, strict=not but)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a scalar"
