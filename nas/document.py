@@ -172,12 +172,15 @@ _EXPECTED = {
 }
 
 
-def validate(section: type[S], document: dict[str, Any], source: str) -> S:
-    """`document` as a `section`. Raises: DocumentError naming file, path, what was expected and what came."""
+def validate(section: type[S], document: dict[str, Any], source: str, at: str = "") -> S:
+    """`document` as a `section`, which stands `at` this path of its file.
+
+    Raises: DocumentError naming file, path, what was expected and what came.
+    """
     try:
         return section.model_validate(document)
     except ValidationError as error:
-        raise _first_fault(section, error, source) from None
+        raise _first_fault(section, error, source, at) from None
 
 
 def validate_stored(section: type[S], document: Any, source: str) -> S:
@@ -188,24 +191,25 @@ def validate_stored(section: type[S], document: Any, source: str) -> S:
         raise _first_fault(section, error, source) from None
 
 
-def _first_fault(section: type[Section], error: ValidationError, source: str) -> DocumentError:
+def _first_fault(section: type[Section], error: ValidationError, source: str, at: str = "") -> DocumentError:
     fault = error.errors()[0]
     # pydantic adds the branch of a union to the path: keep only what stands in the file
     location = [part for part in fault["loc"] if isinstance(part, int) or part in _known_keys(section, fault)]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    path = at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    where = ": ".join(filter(None, (source, path.lstrip("."))))  # a fault of the whole document says its own path
     got = fault["input"]
     if fault["type"] == "extra_forbidden":
         key = str(location[-1])
         owner = _section_at(section, [part for part in location[:-1] if isinstance(part, str)])
-        return DocumentError(f"{source}: {path}: unknown key", nearest(key, owner.model_fields))
+        return DocumentError(f"{where}: unknown key", nearest(key, owner.model_fields))
     if fault["type"] == "missing":
-        return DocumentError(f"{source}: {path}: expected a value; the key is missing")
+        return DocumentError(f"{where}: expected a value; the key is missing")
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, NasError):
-        return DocumentError(f"{source}: {path}: {cause}", cause.hint)
+        return DocumentError(f"{where}: {cause}", cause.hint)
     same = [other for other in error.errors() if other["loc"][: len(location)] == tuple(location)]
     expected = " or ".join(_EXPECTED.get(other["type"]) or _lower(other["msg"]) for other in same)
-    return DocumentError(f"{source}: {path}: expected {expected}; got {describe(got)}", _hint(fault))
+    return DocumentError(f"{where}: expected {expected}; got {describe(got)}", _hint(fault))
 
 
 def _hint(fault: Any) -> str:

@@ -59,6 +59,8 @@ METRICS: dict[str, Metric] = {
                "output elements of convolutions and linears, one image"),
         Metric("top1_pct", "top-1", "%", "maximize", "measured", "percent",
                "held-out accuracy of the stated training recipe and data"),
+        Metric("train_seconds", "train time", "s", "minimize", "measured", "plain",
+               "seconds of the accuracy's training: steps with their data, evaluation left out"),
         Metric("train_images_per_s", "train img/s", "images/s", "maximize", "measured", "rate",
                "full training steps: forward, loss, backward, optimizer; data already on the device"),
         Metric("infer_images_per_s", "infer img/s", "images/s", "maximize", "measured", "rate",

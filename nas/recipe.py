@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from nas.document import NAME, Section, read_yaml, validate
-from nas.errors import NasError
+from nas.cells import ByOp, Open, Value, parse_cell
+from nas.document import NAME, DocumentError, Section, read_yaml, validate
+from nas.errors import NasError, nearest
 from nas.metric import METRICS, Limit, Objective, metric, parse_limit, parse_objective
 from nas.resources import find
 
@@ -83,7 +93,9 @@ class Training(Section):
     zero_init: bool = True  # residual blocks start as the identity, logits as 0: deep networks learn within few steps
     recalibrate: int = Field(8, ge=0)  # batches that batch-norm statistics are averaged over at the end; 0: never
     augment: Literal["none", "flip", "shift", "crop", "resized"] = "none"  # crop: flip and shift; resized: Inception's
-    randaugment: int = Field(0, ge=0, le=30)  # magnitude of two operations an image, on torchvision's scale of 31; 0: none
+    randaugment: int = Field(
+        0, ge=0, le=30
+    )  # magnitude of two operations an image, on torchvision's scale of 31; 0: none
     autoaugment: Literal["none", "imagenet", "cifar10", "svhn"] = "none"  # the policy found on that data
     erasing: float = Field(0.0, ge=0, le=1)  # probability of a random rectangle without a picture (Cutout's successor)
     mixup: float = Field(0.0, ge=0, le=10)  # α of Beta(α, α); with cutmix above 0 too, each batch draws one of them
@@ -149,7 +161,11 @@ class GridOptions(Section):
 
 
 class Recipe(Section):
-    """A whole study. What is compared on resume is `identity`; budget and workers may change."""
+    """A whole study. What is compared on resume is `identity`; budget and workers may change.
+
+    A key of `training.progressive` may be an open cell, written as in a search space: the search then chooses the
+    schedule too. `training` has the first value of each.
+    """
 
     name: str = Field(pattern=NAME)
     question: str = ""
@@ -169,6 +185,23 @@ class Recipe(Section):
     baseline_repeats: int = Field(3, ge=1, le=100)  # every reading of a baseline at least so often: the study's noise
     timing: Timing = Timing()
     training: Training = Training()
+    _training_cells: dict[str, Open] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_open_cells(cls, document: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        closed, cells = _closed(document)
+        recipe = handler(closed)
+        recipe._training_cells |= cells
+        _check_schedules(recipe)
+        return recipe
+
+    @model_serializer(mode="wrap")
+    def _open_as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = handler(self)
+        for name, cell in self._training_cells.items():
+            document["training"]["progressive"][name.removeprefix(_PROGRESSIVE)] = cell.to_document()
+        return document
 
     @model_validator(mode="before")
     @classmethod
@@ -221,6 +254,27 @@ class Recipe(Section):
         return tuple(key for key in MEASURING_ORDER if key in needed)
 
     @property
+    def training_cells(self) -> Mapping[str, Open]:
+        """The open cells of the training by name: `progressive.stages`."""
+        return self._training_cells
+
+    def training_with(self, chosen: Mapping[str, Value]) -> Training:
+        """The training whose open cells have these values, by name.
+
+        Where cells are open and none is chosen, the training that is not progressive: what others are compared with.
+        """
+        start = self.training.progressive
+        if not self._training_cells or start is None:
+            return self.training
+        if not chosen:
+            return self.training.model_copy(update={"progressive": None})
+        closed = {
+            key: value for key, value in start.model_dump().items() if _PROGRESSIVE + key not in self._training_cells
+        }
+        values = {name.removeprefix(_PROGRESSIVE): value for name, value in chosen.items()}
+        return self.training.model_copy(update={"progressive": Progressive(**{**closed, **values})})
+
+    @property
     def timed(self) -> tuple[str, ...]:
         """The metrics to measure that are times, and so depend on the device and on what else runs there."""
         return tuple(key for key in self.measured if key in TIMES)
@@ -231,8 +285,67 @@ class Recipe(Section):
         return self.model_dump(mode="json", exclude=free, warnings=False)  # type: ignore[arg-type]
 
 
-TIMES = frozenset({"latency_ms", "infer_images_per_s", "train_images_per_s"})
-MEASURING_ORDER = ("latency_ms", "infer_images_per_s", "train_images_per_s", "peak_memory_mib", "top1_pct")
+TIMES = frozenset({"latency_ms", "infer_images_per_s", "train_images_per_s", "train_seconds"})
+TRAINED = ("top1_pct", "train_seconds")  # readings of one training
+MEASURING_ORDER = ("latency_ms", "infer_images_per_s", "train_images_per_s", "peak_memory_mib", *TRAINED)
+_PROGRESSIVE = "progressive."
+
+
+def parse_training_cell(name: str, raw: Any, where: str) -> Open:
+    """The open cell called `name` (`progressive.stages`) that is written as `raw`.
+
+    Raises: DocumentError `where: expected …; got …`, also for a value that the training could not have.
+    """
+    key = name.removeprefix(_PROGRESSIVE)
+    if key not in Progressive.model_fields:
+        raise DocumentError(f"{where}: unknown key", nearest(key, Progressive.model_fields))
+    annotation = Progressive.model_fields[key].annotation
+    cell = parse_cell(raw, int if int in (annotation, *get_args(annotation)) else float, where)
+    if isinstance(cell, ByOp):
+        raise DocumentError(f"{where}: expected a value, choices or a range; got values by block type")
+    for value in cell.values:
+        validate(Progressive, {key: value}, "", where.removesuffix(f".{key}"))
+    return cell
+
+
+def _closed(document: Any) -> tuple[Any, dict[str, Open]]:
+    """The recipe with the first value of each open cell of its training, and those cells by name."""
+    training = document.get("training") if isinstance(document, dict) else None
+    if not isinstance(training, dict) or not isinstance(start := training.get("progressive"), dict):
+        return document, {}
+    written = {
+        key: raw for key, raw in start.items() if key in Progressive.model_fields and isinstance(raw, list | dict)
+    }
+    cells = {key: parse_training_cell(key, raw, f"training.{_PROGRESSIVE}{key}") for key, raw in written.items()}
+    first = {key: cell.values[0] for key, cell in cells.items()}
+    closed = {**document, "training": {**training, "progressive": {**start, **first}}}
+    return closed, {_PROGRESSIVE + key: cell for key, cell in cells.items() if len(cell.values) > 1}
+
+
+def _check_schedules(recipe: Recipe) -> None:
+    """Raises: DocumentError where a value of the training's progressive start makes no schedule."""
+    from nas.progressive import ScheduleError, schedule  # which builds on this module
+
+    cells = recipe.training_cells
+    if cells and recipe.grid:
+        raise DocumentError(
+            f"training.{next(iter(cells))}: expected one value: the networks of a grid are all trained alike",
+            "search a space instead",
+        )
+    last = recipe.training_with({name: max(cell.values) for name, cell in cells.items()})
+    if last.progressive is None:
+        return
+    if last.progressive.stages == 1 and cells:
+        raise DocumentError(
+            f"training.{next(iter(cells))}: open, and changes nothing: the one stage of a schedule is its end",
+            f"give training.{_PROGRESSIVE}stages 2 or more",
+        )
+    if last.resolution_scale is not None:  # then each network ends at a size of its own: see `check_training`
+        last = last.model_copy(update={"progressive": last.progressive.model_copy(update={"resolution": None})})
+    try:
+        schedule(last, last.resolution)
+    except ScheduleError as error:
+        raise DocumentError(f"training.{error}", error.hint) from None
 
 
 def load_recipe(reference: str, **overrides: Any) -> Recipe:

@@ -17,6 +17,7 @@ from nas.files import write_whole
 
 SCHEMA = 1
 _ALWAYS = ("study", "trial", "state", "arch", "id")  # the other fields of a record are left out where empty
+TRAINING = "training."  # begins the names of settings that are the training's and not the network's
 LONGEST_LINE = 4 * 2**20  # characters; a record has a few thousand
 _LARGEST = 10**300  # of a whole number, which is read as a float as well
 State = Literal["complete", "infeasible", "failed", "running"]
@@ -97,6 +98,20 @@ class Record:
     @property
     def values(self) -> dict[str, float]:
         return {key: reading.value for key, reading in self.readings.items()}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What was chosen for its training, by name (`progressive.stages`); empty where the study left none of it open.
+
+        `Recipe.training_with` makes the training of it.
+        """
+        chosen = {name: value for name, value in self.settings.items() if name.startswith(TRAINING)}
+        return {name.removeprefix(TRAINING): value for name, value in chosen.items()}
+
+    @property
+    def training_text(self) -> str:
+        """That in words: `stages 2, resolution 24`."""
+        return ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in self.training.items())
 
     def to_json(self) -> dict[str, Any]:
         document = {

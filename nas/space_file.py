@@ -130,10 +130,14 @@ def _most_demanding(name: str, cell: Open) -> Value:
 
 
 def load_space(reference: str) -> SearchSpace:
-    """The search space in a file, or the shipped one of that name. Raises: NasError in one line."""
-    path = find(reference, "search_spaces", "space")
-    document = read_yaml(path)
-    return parse_space({"name": path.stem, **document}, path.name if path.is_absolute() else str(path))
+    """The search space in a file, or the shipped one of that name; a shipped network is the space of itself alone.
+
+    Raises: NasError in one line.
+    """
+    network = reference in baselines()
+    path = find(reference, "search_spaces/baselines" if network else "search_spaces", "space")
+    about = {"name": path.stem, "published": [path.stem] if network else []}
+    return parse_space({**about, **read_yaml(path)}, path.name if path.is_absolute() else str(path))
 
 
 def load_architecture(reference: str) -> Architecture:

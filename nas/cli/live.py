@@ -76,9 +76,10 @@ def line(record: Record, search: Search) -> str:
 
 
 def _network(record: Record, search: Search) -> str:
-    """The settings of a network that a list holds; of any other its notation, shortened."""
+    """The settings of a network that a list holds; of any other its notation, shortened, and what was chosen of its
+    training."""
     if not search.space.listed:
-        return short(record.arch)
+        return "  ".join(filter(None, (short(record.arch), record.training_text)))
     from nas.arch import parse
 
     arch = parse(record.arch)

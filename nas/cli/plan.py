@@ -105,12 +105,13 @@ class Plan:
     def check(self) -> None:
         """Raises: NasError for an unknown baseline, a data set that is missing, a grid too large, or a study that was
         started otherwise."""
+        from nas.recipe import TRAINED
         from nas.study.lifecycle import refuse_changes, resolve_baselines
         from nas.study.samplers import make_sampler
 
         resolve_baselines(self.recipe, self.space, allow_code=self.running.allow_code)
         make_sampler(self.recipe.sampler, self.space, 0)
-        if "top1_pct" in self.recipe.measured:  # said before the first trial, not by each of them
+        if {*TRAINED} & {*self.recipe.measured}:  # said before the first trial, not by each of them
             from nas.data import check_data
 
             check_data(self.recipe.training.data)

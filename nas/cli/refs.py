@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nas.arch import Architecture
 from nas.errors import NasError, nearest
 from nas.foreign import LIBRARIES, Foreign, ForeignError, check_allowed, is_foreign, read
 from nas.resources import exists
 from nas.space_file import baselines, load_architecture
+
+if TYPE_CHECKING:
+    import optuna
+
+    from nas.recipe import Training
+    from nas.record import Record
 
 
 def resolve(reference: str, storage: str) -> Architecture:
@@ -40,6 +47,16 @@ def resolve_network(reference: str, storage: str) -> Architecture | Foreign:
     return found or _architecture(reference)
 
 
+def training_of(reference: str, storage: str) -> Training | None:
+    """The training that STUDY:TRIAL had, with the schedule that was chosen for it; None where `reference` has another
+    form. Raises: NasError in one line.
+    """
+    from nas.study.storage import recipe_of
+
+    found = _trial(reference, storage)
+    return recipe_of(found[0]).training_with(found[1].training) if found else None
+
+
 def _is_foreign(reference: str) -> bool:
     return is_foreign(reference) and not exists(Path(reference))
 
@@ -62,14 +79,20 @@ def _architecture(reference: str) -> Architecture:
 
 def _from_study(reference: str, storage: str) -> Architecture | Foreign | None:
     """The network of STUDY:TRIAL; None where `reference` has another form."""
+    found = _trial(reference, storage)
+    return read(found[1].arch) if found else None
+
+
+def _trial(reference: str, storage: str) -> tuple[optuna.Study, Record] | None:
+    """The study and the record that STUDY:TRIAL names; None where `reference` has another form."""
     match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+)", reference)
-    return _trial(match[1], int(match[2]), storage) if match and not exists(Path(reference)) else None
-
-
-def _trial(study: str, number: int, storage: str) -> Architecture | Foreign:
+    if not match or exists(Path(reference)):
+        return None
     from nas.study.storage import open_storage, open_study, records
 
-    found = {record.trial: record for record in records(open_study(open_storage(storage), study))}
+    study, number = match[1], int(match[2])
+    opened = open_study(open_storage(storage), study)
+    found = {record.trial: record for record in records(opened)}
     if number not in found:
         last = max((trial for trial in found if trial is not None), default=None)
         raise NasError(
@@ -78,4 +101,4 @@ def _trial(study: str, number: int, storage: str) -> Architecture | Foreign:
         )
     if not found[number].arch:
         raise NasError(f"trial {number} of study '{study}' ended before its network was chosen")
-    return read(found[number].arch)
+    return opened, found[number]

@@ -212,6 +212,7 @@ def _document(plan: Plan, search: Search, stopped: str, page: Path | None) -> di
             **{key: member.values.get(key) for key in METRICS},
             **{key: value for key, value in member.values.items() if key not in METRICS},
             "spread": dict(member.spreads),
+            **({"training": member.record.training} if member.record.training else {}),
         }
         for member in analysis.front
     ]

@@ -89,7 +89,7 @@ def search(  # noqa: PLR0913, PLR0917
     given |= {"budget": None} if "limits" in given else {}
     given |= {"measure": []} if "objectives" in given and recipe is None else {}  # only what they need
     if data is not None:
-        given["training"] = {**chosen.training.model_dump(mode="json"), "data": data}
+        given["training"] = {**chosen.model_dump(mode="json")["training"], "data": data}
     whole = settle(chosen, given, found)
     folder = out or Path("runs") / whole.name
     running = Running(workers, chosen_engine, log_json, metrics_port, allow_code=allow_code)
@@ -114,6 +114,7 @@ def _recipe_and_space(
     """What to search by which recipe: the ones named, the default for the device, or those of a stored study."""
     from nas.recipe import load_recipe
     from nas.space_file import load_space
+    from nas.study.training_space import with_training
 
     if space is None and recipe is None:
         return _stored(storage, str(study))
@@ -123,7 +124,7 @@ def _recipe_and_space(
     found = load_space(space or named.space if named else str(space))
     if named is None:
         named = load_recipe("default-gpu" if device.startswith("cuda") else "default-cpu")
-    return named.model_copy(update={"space": found.name}), found
+    return named.model_copy(update={"space": found.name}), with_training(found, named)
 
 
 def settle(recipe: Recipe, given: dict[str, Any], space: Space) -> Recipe:

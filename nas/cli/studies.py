@@ -108,9 +108,13 @@ def show_study(study: _Name, storage: Storage = DEFAULT_STORAGE, json_output: Js
     for key in analysis.measured:
         table.add_column(axis(key).label, justify="right")
     table.add_column("", justify="left")
+    trained = any(member.record.training for member in analysis.front)
+    if trained:
+        table.add_column("training")
     for member in analysis.front:
         values = [axis(key).format(member.values.get(key)) for key in analysis.measured]
-        table.add_row(member.name, *values, "" if member.status == "front" else str(member.status))
+        status = "" if member.status == "front" else str(member.status)
+        table.add_row(member.name, *values, status, *([member.record.training_text or "plain"] if trained else []))
     console.show(table)
     for record in found:
         if record.state == "failed":

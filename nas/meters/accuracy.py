@@ -19,6 +19,12 @@ from nas.record import Reading
 from nas.training import memory_format, precision, proxy, proxy_resolution, train
 
 
+def accuracy(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> dict[str, Reading]:
+    """`top1_pct` and `train_seconds` of one training: see `top1_pct`. The seconds include evaluation for now."""
+    reading = top1_pct(arch, training, device=device, seed=seed)
+    return {"top1_pct": reading, "train_seconds": Reading(reading.detail["seconds"], conditions=reading.conditions)}
+
+
 def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> Reading:
     """Top-1 accuracy in percent on held-out images of `arch`, shrunk and trained as the recipe says, and its curve.
 

@@ -28,7 +28,8 @@ _EXTRA = (  # axes that are no metrics: key, label, unit, meaning
 @dataclass(frozen=True, slots=True)
 class Head:
     """A study without its trials. `option`: what stands behind `nas show NAME:TRIAL`; None where there is no storage.
-    `state`: gone where it was deleted, unreachable where its storage is away, and `note` says why."""
+    `state`: gone where it was deleted, unreachable where its storage is away, and `note` says why. `trainings`:
+    whether it searched trainings too, whose accuracies it then compares."""
 
     key: str
     name: str
@@ -40,6 +41,7 @@ class Head:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     state: Literal["ok", "gone", "unreachable"] = "ok"
     note: str = ""
+    trainings: bool = False
 
 
 @dataclass(slots=True)
@@ -56,8 +58,9 @@ def head(recipe: Recipe, key: str = "0", source: str = "", option: str | None = 
     if recipe.grid is None:  # a grid is measured whole, by no sampler
         asked |= {"sampler": recipe.sampler, "trials": recipe.trials}
     return Head(
-        key, recipe.name, recipe.parsed_objectives, recipe.parsed_limits, recipe.question, source, option, asked
-    )
+        key, recipe.name, recipe.parsed_objectives, recipe.parsed_limits, recipe.question, source, option, asked,
+        trainings=bool(recipe.training_cells),
+    )  # fmt: skip
 
 
 def study_document(
@@ -72,7 +75,7 @@ def study_document(
         **head_fields(head),
         "metrics": metrics(head, rows, floor),
         "timed": _made_of(head, ON_ONE_DEVICE),
-        "trained": _made_of(head, UNDER_ONE_TRAINING),
+        "trained": [] if head.trainings else _made_of(head, UNDER_ONE_TRAINING),
         "devices": list(labels.devices),
         "trainings": list(labels.trainings),
         "rows": columns,

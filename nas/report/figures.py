@@ -57,6 +57,7 @@ def hover(analysis: Analysis, result: Result) -> str:
             metric = axis(key)
             reading = reading_text(metric, result.values[key], result.spreads.get(key))
             lines.append(f"{escape(metric.label)} {reading}{unit(metric)}")
+    lines += [escape(part) for part in textwrap.wrap(result.record.training_text, _WRAP)]
     lines += [escape(part) for part in textwrap.wrap(result.record.arch, _WRAP)]
     return "<br>".join(lines)
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from nas.metric import COMPUTED, METRICS, Objective
-from nas.recipe import Training
+from nas.recipe import TRAINED, Training
 from nas.record import Reading, Record, State
 from nas.report.noise import noise_floor
 from nas.report.reward import rewards
@@ -19,8 +19,10 @@ from nas.report.tables import flat
 
 Number = int | float
 STATES: tuple[State, ...] = ("complete", "infeasible", "failed", "running")
-ON_ONE_DEVICE = ("train_images_per_s", "infer_images_per_s", "latency_ms", "peak_memory_mib")  # comparable on one only
-UNDER_ONE_TRAINING = ("top1_pct",)  # comparable under one training only
+ON_ONE_DEVICE = (  # comparable on one only
+    "train_images_per_s", "infer_images_per_s", "latency_ms", "peak_memory_mib", "train_seconds",
+)  # fmt: skip
+UNDER_ONE_TRAINING = TRAINED  # comparable under one training only
 _LONGEST_REASON = 2_000
 _OWN = frozenset({"seed"})  # of a reading alone: would make the conditions of no two trials equal
 _STATED = (
@@ -73,7 +75,7 @@ def row(record: Record, objectives: Sequence[Objective] = ()) -> Row:
     for key, (value, _) in rewards(values, {}, objectives).items():
         values[key] = rounded(value)
     own = {key: abs(one.spread) for key, one in readings.items() if one.spread and math.isfinite(one.spread)}
-    accuracy = readings.get("top1_pct")
+    trained = next((readings[key] for key in TRAINED if key in readings), None)
     return Row(
         trial=record.trial,
         state=record.state,
@@ -84,10 +86,10 @@ def row(record: Record, objectives: Sequence[Objective] = ()) -> Row:
         spreads=own,
         noise={key: value for key, value in noise_floor([record]).items() if math.isfinite(value)},
         device=next((_device(readings[key]) for key in ON_ONE_DEVICE if key in readings), ""),
-        training=training_label(accuracy.conditions) if accuracy else "",
+        training=training_label(trained.conditions) if trained else "",
         conditions={key: _conditions(reading) for key, reading in readings.items() if key in METRICS},
-        proxy=accuracy is not None
-        and _same_classes(accuracy.detail.get("trained", record.arch)) != _same_classes(record.arch),
+        proxy=trained is not None
+        and _same_classes(trained.detail.get("trained", record.arch)) != _same_classes(record.arch),
         started=_epoch(record.started),
         seconds=rounded(record.seconds) if record.seconds is not None and math.isfinite(record.seconds) else None,
         reason=" ".join(record.reason.split())[:_LONGEST_REASON],
@@ -146,6 +148,8 @@ def _same_classes(notation: Any) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items() if one is not None)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{value}"
 
 

@@ -15,6 +15,8 @@ from nas.record import Record
 from nas.report.analysis import Analysis, Result, axis
 from nas.report.table import Cell, Column, Table, text
 
+_NOT_CHOSEN = "plain"  # of a baseline among networks whose trainings were chosen
+
 
 def reading_text(metric: Metric, value: float | None, spread: float | None = None) -> str:
     """A value and its noise as people read them: 61.3 ± 0.8 %, 1,930 ± 40; the noise in the digits of the value."""
@@ -44,11 +46,12 @@ def show_command(record: Record) -> str:
 def front_table(analysis: Analysis) -> Table:
     """The front, the tied ones marked, and every baseline wherever it stands."""
     shown = [*analysis.front, *(result for result in analysis.baselines if result not in analysis.front)]
-    keys = analysis.measured
+    keys, trained = analysis.measured, _trained(analysis)
     columns = (
         Column("status", "status"),
         Column("trial", "network", "number"),
         *(_metric_column(key) for key in keys),
+        *trained,
         Column("baseline", "baseline"),
         Column("arch", "notation", "code"),
         Column("command", "command", "code"),
@@ -58,6 +61,7 @@ def front_table(analysis: Analysis) -> Table:
             Cell(result.stands, result.stands, mark=result.status or "none"),
             Cell(result.name, result.record.trial),
             *(_reading_cell(result, key) for key in keys),
+            *(text(result.record.training_text or _NOT_CHOSEN) for _ in trained),
             text(result.record.baseline),
             text(result.record.arch),
             text(show_command(result.record)),
@@ -71,12 +75,14 @@ def trials_table(analysis: Analysis) -> Table:
     """Every record of the study, as it was measured."""
     known = {id(result.record): result for result in (*analysis.results, *analysis.outside)}
     keys = tuple(key for key in METRICS if any(key in record.readings for record in analysis.records))
+    trained = _trained(analysis)
     columns = (
         Column("trial", "trial", "number"),
         Column("state", "state"),
         Column("status", "status"),
         Column("baseline", "baseline"),
         *(_metric_column(key) for key in keys),
+        *trained,
         Column("reused", "readings of", "number"),
         Column("reason", "reason"),
         Column("arch", "notation", "code"),
@@ -92,12 +98,18 @@ def trials_table(analysis: Analysis) -> Table:
                 text(found and found.stands),
                 text(record.baseline),
                 *(_reading_cell(result, key) for key in keys),
+                *(text(record.training_text or _NOT_CHOSEN) for _ in trained),
                 text(record.reused),
                 text(record.reason),
                 text(record.arch),
             )
         )
     return Table("trials", "Every trial", columns, tuple(rows))
+
+
+def _trained(analysis: Analysis) -> tuple[Column, ...]:
+    """A column of the trainings, where the study chose them."""
+    return (Column("training", "training"),) if any(record.training for record in analysis.records) else ()
 
 
 def failures_table(analysis: Analysis) -> Table:

@@ -76,7 +76,7 @@ def noise(analysis: Analysis) -> str:
     taken = {runs(readings[key]) for readings in repeated for key in analysis.floor if key in readings}
     counts = sorted(taken - {1})
     repeats = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    within = any(key in TIMED for key in analysis.floor)
+    within = any(key in TIMED and key not in UNDER_ONE_TRAINING for key in analysis.floor)  # those settle, and say it
     return (
         f"Noise, twice the standard deviation of {repeats} repeats of the baselines"
         f"{' (of a timing at least its spread within a run)' if within else ''}: {', '.join(parts)}. "
@@ -139,7 +139,9 @@ def _mixed(analysis: Analysis) -> list[str]:
 
 
 def _trainings(analysis: Analysis) -> list[str]:
-    """A warning for every trained objective whose networks were not all trained alike."""
+    """A warning for every trained objective whose networks were not all trained alike, unless that was the question."""
+    if analysis.recipe.training_cells:
+        return []
     mixed = [
         axis(key).label
         for key, _ in analysis.objectives

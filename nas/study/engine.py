@@ -27,6 +27,7 @@ from nas.study.queue import BEGUN, INTERRUPTED, Queue
 from nas.study.space import Space
 from nas.study.storage import records
 from nas.study.teller import Asked, Job, Listener, Teller
+from nas.study.training_space import training_of
 
 Stopped = Literal["done", "timeout", "interrupted", "exhausted"]
 GRACE = 5.0  # seconds that running trials get to finish after an interrupt
@@ -211,7 +212,7 @@ class Search:
         settings = {
             "measure": list(self.recipe.measured),
             "timing": self.recipe.timing.model_dump(mode="json"),
-            "training": self.recipe.training.model_dump(mode="json"),
+            "training": training_of(self.recipe, asked.arch).model_dump(mode="json"),
             "device": self.device,
             "repeats": repeats,
         }

@@ -18,6 +18,7 @@ from nas.scaling import scale
 from nas.space import DESCRIPTION, SpaceError
 from nas.space_file import parse_space
 from nas.study.space import Space
+from nas.study.training_space import TrainingSpace, parse_training
 
 MARKS = {BASE_MARK: BASE, PAPER_MARK: PAPER}  # always measured, and named in every table
 _DIGITS = 9  # to which a factor must agree
@@ -155,7 +156,13 @@ class GridSpace:
 
 
 def parse_any_space(document: Mapping[str, Any], source: str) -> Space:
-    """The space that a study stored: a grid's, or a table with open cells. Raises: DocumentError."""
+    """The space that a study stored: a grid's, or a table with open cells, and the open cells of its training.
+
+    Raises: DocumentError.
+    """
+    if "training" in document:
+        networks = {key: value for key, value in document.items() if key != "training"}
+        return TrainingSpace(parse_any_space(networks, source), parse_training(document["training"], source))
     return parse_grid_space(document, source) if "triples" in document else parse_space(document, source)
 
 

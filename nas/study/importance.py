@@ -10,7 +10,6 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from nas.cells import Range
 from nas.record import Record
-from nas.space import SearchSpace
 from nas.study.space import Space
 
 # Networks for each open cell. Given random accuracies, 16 trials of 28 cells still gave one cell a share of .22.
@@ -21,7 +20,7 @@ _MOST = 400
 
 def importance_needs(space: Space) -> int:
     """The number of distinct measured networks from which `importance` says anything of this space; 0 of a grid."""
-    return _PER_CELL * len(space.cells) if isinstance(space, SearchSpace) else 0
+    return 0 if space.listed else _PER_CELL * len(space.cells)
 
 
 def importance(records: Sequence[Record], space: Space, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -31,7 +30,7 @@ def importance(records: Sequence[Record], space: Space, metrics: Sequence[str]) 
     at most 400 of them, evenly spaced over the search. Nothing of a grid: its factors depend on each other, and fANOVA
     would share out what none of them explains alone.
     """
-    if not (isinstance(space, SearchSpace) and space.cells):
+    if space.listed or not space.cells:
         return {}
     distributions: dict[str, BaseDistribution] = {
         name: IntDistribution(cell.low, cell.high, step=cell.step)
@@ -61,5 +60,5 @@ def importance(records: Sequence[Record], space: Space, metrics: Sequence[str]) 
     return found
 
 
-def _counts(record: Record, space: SearchSpace) -> bool:
+def _counts(record: Record, space: Space) -> bool:
     return record.state == "complete" and record.reused is None and len(record.settings) == len(space.cells)

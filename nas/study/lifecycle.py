@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,8 @@ from nas.document import Section, digest
 from nas.errors import NasError
 from nas.foreign import Foreign, check_allowed, is_foreign
 from nas.metric import COMPUTED, Limit
-from nas.recipe import GridOptions, Recipe, Timing, Training
+from nas.progressive import ScheduleError, schedule
+from nas.recipe import TRAINED, GridOptions, Recipe, Timing, Training
 from nas.space import DESCRIPTION
 from nas.space_file import load_architecture
 from nas.study.driver import drive
@@ -84,9 +85,10 @@ def refuse_changes(study: optuna.Study, recipe: Recipe, space: Space, device: st
     before, after = _as_stored(stored["recipe"]).identity(), recipe.identity()
     changes = _differences({key: before.get(key) for key in after}, after)
     new = space.to_document()
+    said = (*DESCRIPTION, "training")  # by the recipe
     changes += _differences(
-        {f"space.{key}": value for key, value in stored["space"].items() if key not in DESCRIPTION},
-        {f"space.{key}": value for key, value in new.items() if key not in DESCRIPTION},
+        {f"space.{key}": value for key, value in stored["space"].items() if key not in said},
+        {f"space.{key}": value for key, value in new.items() if key not in said},
     )
     if stored["device"].partition(":")[0] != device.partition(":")[0]:
         changes.append(f"device: {stored['device']} → {device}")
@@ -165,7 +167,7 @@ def _baseline(name: str, recipe: Recipe, allow_code: bool) -> Architecture | For
         return load_architecture(name)
     needed = {key for objective in recipe.parsed_objectives for key in objective.metrics}
     needed |= {limit.key for limit in recipe.parsed_limits}
-    if "top1_pct" in needed and recipe.training.width != 1:
+    if needed & {*TRAINED} and recipe.training.width != 1:
         raise NasError(
             f"baselines: {name}: cannot be trained at width {recipe.training.width:g}, as the others are: only a "
             "network in nas' notation can be narrowed",
@@ -178,13 +180,34 @@ def _baseline(name: str, recipe: Recipe, allow_code: bool) -> Architecture | For
 
 
 def check_training(recipe: Recipe, space: Space) -> None:
-    """Raises: NasError where the short training's images are too small for networks of the space."""
+    """Raises: NasError where the short training's images are too small for networks of the space, or begin larger than
+    they end."""
     training = recipe.training
-    if "top1_pct" in recipe.measured and training.resolution_scale is None and training.resolution < space.total_stride:
+    if not {*TRAINED} & {*recipe.measured}:
+        return
+    if training.resolution_scale is not None:
+        _check_start(recipe, space)
+    elif training.resolution < space.total_stride:
         raise NasError(
             f"training.resolution: {training.resolution} px is too small for a total stride of {space.total_stride}",
             f"train at {space.total_stride} px or more",
         )
+
+
+def _check_start(recipe: Recipe, space: Space) -> None:
+    """The largest images of a progressive training's first stage against those at which the smallest networks end."""
+    cells = recipe.training_cells.items()
+    latest = recipe.training_with({name: max(cell.values) for name, cell in cells})
+    if latest.progressive is None or latest.progressive.resolution is None:
+        return
+    from nas.training import proxy_resolution
+
+    member = next(iter(space.samples(1)))
+    smallest = replace(member, resolution=space.smallest_side or member.resolution)
+    try:
+        schedule(latest, proxy_resolution(smallest, latest))
+    except ScheduleError as error:
+        raise NasError(f"training.{error}", error.hint) from None
 
 
 def check_limits(space: Space, limits: tuple[Limit, ...]) -> str:

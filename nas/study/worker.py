@@ -37,7 +37,7 @@ def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str
     from nas.meters import UnmeasurableError, measure
     from nas.meters.repeat import combine
     from nas.metric import COMPUTED
-    from nas.recipe import Timing, Training
+    from nas.recipe import TRAINED, Timing, Training
 
     arch = read(architecture)
     timing, training = Timing(**settings["timing"]), Training(**settings["training"])
@@ -46,21 +46,23 @@ def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str
     share = Share.of(settings)
     with share.own():
         readings = measure(arch, ["flops"] if closed else COMPUTED, timing, device=device, seed=seed)
-    timed = [key for key in asked if key not in (*COMPUTED, "top1_pct")]
+    timed = [key for key in asked if key not in (*COMPUTED, *TRAINED)]
+    trained = [key for key in asked if key in TRAINED]
     rounds = []
     for repeat in range(settings.get("repeats", 1)):
         taken: dict[str, Reading] = {}
         if timed:
             with share.alone():
                 taken = measure(arch, timed, timing, device=device, seed=seed + repeat)
-        if "top1_pct" in asked:
-            from nas.meters.accuracy import top1_pct
+        if trained:
+            from nas.meters.accuracy import accuracy
 
             try:
-                with share.own():
-                    taken["top1_pct"] = top1_pct(arch, training, device=device, seed=seed + repeat)
+                with share.alone() if "train_seconds" in trained else share.own():
+                    found = accuracy(arch, training, device=device, seed=seed + repeat)
+                taken |= {key: found[key] for key in trained}
             except UnmeasurableError as error:
-                print(f"top1_pct of {arch} was not measured: {error}", file=sys.stderr)
+                print(f"{', '.join(trained)} of {arch} was not measured: {error}", file=sys.stderr)
         rounds.append(taken)
     readings = {**readings, **combine(rounds)}
     return {key: reading.to_json() for key, reading in readings.items()}

@@ -176,7 +176,11 @@ function cellsCompared(cells, app, a, b) {
       { className: "p-quiet" },
       "The inside of one of them is not known, so their cells are not compared.",
     );
-  if (!cells.length) return element("p", { className: "p-strong" }, "The same network.");
+  if (!cells.length) {
+    const [one, two] = [a, b].map((g) => app.store.training(g));
+    const trained = one && two && one !== two ? ` Trained otherwise: A ${one}; B ${two}.` : "";
+    return element("p", { className: "p-strong" }, `The same network.${trained}`);
+  }
   const rows = cells.map(([what, one, two]) =>
     element(
       "tr",

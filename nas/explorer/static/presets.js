@@ -1,7 +1,7 @@
 // Questions to start from, with bounds that lie among the values of the networks shown.
 import { roundBound } from "./decision.js";
 
-const SPEEDS = ["train_images_per_s", "infer_images_per_s", "latency_ms"];
+const SPEEDS = ["train_images_per_s", "infer_images_per_s", "latency_ms", "train_seconds"];
 
 function middleValue(app, key) {
   const column = app.store.column(key);

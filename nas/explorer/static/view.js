@@ -27,13 +27,16 @@ export function emptyView() {
   };
 }
 
-/** (x, y) to begin with: accuracy (else a score, else the first objective) over FLOPs, else over what else there is. */
+/** (x, y) to begin with: accuracy (else a score, else the first objective) over FLOPs, else over what else there is
+ * and differs among the networks. */
 export function defaultAxes(store) {
   const known = (key) => store.column(key)?.some((value, g) => g < store.n && !Number.isNaN(value));
   const goals = store.studies.flatMap((study) => study.objectives.map((objective) => objective.key));
   const rest = ["train_images_per_s", "infer_images_per_s", "latency_ms", ...store.metrics.map(({ key }) => key)];
   const y = ["top1_pct", "rank_score", ...goals, ...rest].find(known) ?? goals[0] ?? "top1_pct";
-  const x = ["flops", "train_images_per_s", "params", ...goals, ...rest].find((key) => key !== y && known(key));
+  const differs = (key) => new Set(store.column(key)?.filter((value, g) => g < store.n && !Number.isNaN(value))).size > 1;
+  const across = ["flops", "train_images_per_s", "params", ...goals, ...rest].filter((key) => key !== y && known(key));
+  const x = across.find(differs) ?? across[0];
   return { x: x ?? goals.find((key) => key !== y) ?? "flops", y };
 }
 
