@@ -23,6 +23,7 @@ GOALS = {
     "flops": "minimize",
     "activations": "minimize",
     "top1_pct": "maximize",
+    "train_seconds": "minimize",
     "train_images_per_s": "maximize",
     "infer_images_per_s": "maximize",
     "latency_ms": "minimize",

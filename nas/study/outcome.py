@@ -13,7 +13,7 @@ from nas.arch import Architecture
 from nas.cost import cost
 from nas.foreign import Foreign
 from nas.metric import COMPUTED
-from nas.recipe import TIMES, Recipe
+from nas.recipe import TIMES, TRAINED, Recipe
 from nas.record import Reading, Record, State
 from nas.study.space import Space
 
@@ -115,7 +115,8 @@ def _device(record: Record, recipe: Recipe) -> tuple[str, int | None] | None:
     for key in recipe.timed:
         conditions = record.readings[key].conditions if key in record.readings else {}
         if "device" in conditions:
-            free = "cuda" not in conditions and recipe.timing.threads is None
+            set_by = recipe.training if key in TRAINED else recipe.timing
+            free = "cuda" not in conditions and set_by.threads is None
             return str(conditions["device"]), conditions.get("threads") if free else None
     return None
 

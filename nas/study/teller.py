@@ -128,7 +128,7 @@ class Teller:
             tell(self.study, trial, TrialState.COMPLETE, [float(value) for value in values if value is not None])
         else:
             tell(self.study, trial, TrialState.PRUNED if record.state == "infeasible" else TrialState.FAIL, None)
-        self.enter(record)
+        self.enter(replace(record, settings=trial.params))
 
     def enter(self, record: Record) -> None:
         """Enter a record that is stored into the ledger, and show it."""

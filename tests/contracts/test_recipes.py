@@ -17,6 +17,7 @@ from nas.scaling import scale
 from nas.space_file import load_space
 from nas.study.grid_space import GridSpace
 from nas.study.lifecycle import check_limits, resolve, resolve_baselines
+from nas.study.training_space import with_training
 from nas.study.worker import evaluate
 from nas.training import proxy
 
@@ -46,8 +47,9 @@ def test_recipe_round_trips_as_a_study_stores_it(name: str) -> None:
 @pytest.mark.parametrize("name", SEARCHES)
 @pytest.mark.parametrize("space_name", names("search_spaces"))
 def test_recipe_resolves_over_every_space(name: str, space_name: str) -> None:
-    space = load_space(space_name)
-    recipe = resolve(load_recipe(name, space=space_name), space)
+    written = load_recipe(name, space=space_name)
+    space = with_training(load_space(space_name), written)
+    recipe = resolve(written, space)
     assert "published" not in recipe.baselines
     assert recipe.budget is None
     assert resolve(recipe, space) == recipe, "what is resolved stays so"

@@ -8,10 +8,13 @@ import pytest
 import torch
 
 import nas
+from nas.recipe import Recipe
 from nas.resources import names
 from nas.scaling import scale
 from nas.space import DESCRIPTION, SpaceError
 from nas.space_file import baselines, dump_architecture, load_space, parse_space
+from nas.study.grid_space import parse_any_space
+from nas.study.training_space import with_training
 
 SPACES = names("search_spaces")
 
@@ -105,6 +108,34 @@ def test_a_stranger_is_refused_by_the_cell_that_cannot_hold_it() -> None:
     assert stranger not in space
     with pytest.raises(SpaceError, match="resolution is 240; the space has 224"):
         space.encode(stranger)
+
+
+SCHEDULES = {
+    "name": "schedules",
+    "space": "any",
+    "training": {"epochs": 2, "progressive": {"stages": [1, 2], "resolution": {"from": 16, "to": 32, "by": 8}}},
+}
+
+
+@pytest.mark.parametrize("name", [*SPACES, "efficientnet-b0"])
+def test_a_space_of_trainings_keeps_what_its_networks_do(name: str) -> None:
+    networks = load_space(name)
+    space = with_training(networks, Recipe.model_validate(SCHEDULES))
+    document = json.loads(json.dumps(space.to_document()))
+    again = parse_any_space(document, "stored")
+    assert (again, again.hash, again.name) == (space, space.hash, networks.name)
+    assert space.hash != networks.hash
+    assert space.size == 6 * networks.size
+    for arch in space.samples(20, seed=1):
+        assert arch in space
+        assert space.decode(space.encode(arch)) == arch
+        assert str(arch) == str(nas.parse(str(arch)))
+        assert nas.parse(str(arch)) not in space
+    for largest in (False, True):
+        assert nas.cost(space.extreme("flops", largest)) == nas.cost(networks.extreme("flops", largest))
+        assert space.extreme("flops", largest) in space
+    assert space.named("smallest") == networks.named("smallest")
+    assert (space.total_stride, space.smallest_side) == (networks.total_stride, networks.smallest_side)
 
 
 def yaml_of(text: str) -> dict[str, object]:
