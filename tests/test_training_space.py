@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from nas.cli.refs import resolve, training_of
 from nas.document import DocumentError, validate, validate_stored
 from nas.errors import NasError
 from nas.recipe import Recipe, load_recipe
-from nas.record import Record, read_records, write_records
+from nas.record import Reading, Record, read_records, write_records
 from nas.report.analysis import analyse
+from nas.report.assumed import assumed_recipe
 from nas.report.explore import head, study_document
 from nas.report.row import row
 from nas.report.tables import front_table, trials_table
@@ -28,6 +30,7 @@ from nas.study.grid_space import parse_any_space
 from nas.study.importance import importance
 from nas.study.lifecycle import check_training
 from nas.study.lifecycle import resolve as resolve_recipe
+from nas.study.machine import Share
 from nas.study.storage import StudyError, open_storage, open_study, records
 from nas.study.training_space import Scheduled, TrainingSpace, with_training
 from nas.study.worker import evaluate
@@ -359,6 +362,9 @@ def test_the_explorer_compares_the_schedules_of_one_study_and_says_each(tmp_path
     rows = [row(record, search.objectives) for record in found]
     document = study_document(head(search.recipe), rows, whole=True)
     assert document["trained"] == []  # else each schedule would stand alone
+    assert study_document(head(search.recipe), rows[:1])["trained"] == []  # from the first trial on
+    assert study_document(head(assumed_recipe("test", found)), rows)["trained"] == []  # and where no recipe says so
+    assert study_document(head(make_recipe()), rows[:1])["trained"] == ["top1_pct", "train_seconds"]
     assert "train_seconds" in document["timed"]
     assert document["rows"]["repeat"] == [place for place, record in enumerate(found) if record.reused is not None]
     assert len(document["trainings"]) == 9
@@ -428,6 +434,31 @@ def test_schedules_are_really_trained_and_timed(written: Path) -> None:
         assert (seconds.spread is None) is not bool(record.baseline)  # one training says nothing of its noise
         trained = accuracy.conditions.get("progressive") or {}
         assert trained.get("stages") == record.training.get("progressive.stages")
+
+
+@pytest.mark.parametrize(
+    ("asked", "how"), [(["top1_pct"], "own"), (["top1_pct", "train_seconds"], "alone"), (["train_seconds"], "alone")]
+)
+def test_what_is_timed_is_trained_alone_and_trained_once(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str], how: str
+) -> None:
+    shares: list[str] = []
+    trained: list[str] = []
+
+    def share(name: str) -> Any:
+        return lambda _: shares.append(name) or contextlib.nullcontext()
+
+    def trains(*_: object, **__: object) -> dict[str, Reading]:
+        trained.append(shares[-1])
+        return {"top1_pct": Reading(50.0), "train_seconds": Reading(3.0)}
+
+    for name in ("own", "alone"):
+        monkeypatch.setattr(Share, name, share(name))
+    monkeypatch.setattr("nas.meters.accuracy.accuracy", trains)
+    settings = {"measure": asked, "timing": {}, "training": {}, "device": "cpu"}
+    readings = evaluate("r32 s8 m1k3s1c8n1 h16", settings, 0)
+    assert trained == [how]
+    assert set(readings) - {"params", "flops", "activations"} == set(asked)
 
 
 @pytest.mark.slow

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 def search(  # noqa: PLR0913, PLR0917
     context: typer.Context,
-    space: Annotated[str | None, typer.Option(help="A shipped space or a YAML file (see: nas spaces).")] = None,
+    space: Annotated[
+        str | None, typer.Option(help="A shipped space or network, or a YAML file (see: nas spaces).")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="A study recipe, shipped or a YAML file.")] = None,
     study: Annotated[str | None, typer.Option(help="Name of the study; otherwise that of the space or recipe.")] = None,
     storage: Storage = DEFAULT_STORAGE,

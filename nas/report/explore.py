@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from nas.metric import METRICS, Limit, Objective
 from nas.recipe import Recipe
+from nas.record import TRAINING
 from nas.report.analysis import axis
 from nas.report.drawing import drawings
 from nas.report.noise import half_widths
@@ -28,8 +29,8 @@ _EXTRA = (  # axes that are no metrics: key, label, unit, meaning
 @dataclass(frozen=True, slots=True)
 class Head:
     """A study without its trials. `option`: what stands behind `nas show NAME:TRIAL`; None where there is no storage.
-    `state`: gone where it was deleted, unreachable where its storage is away, and `note` says why. `trainings`:
-    whether it searched trainings too, whose accuracies it then compares."""
+    `state`: gone where it was deleted, unreachable where its storage is away, and `note` says why. `trainings`: whether
+    it searches trainings too, whose accuracies it then compares."""
 
     key: str
     name: str
@@ -75,13 +76,18 @@ def study_document(
         **head_fields(head),
         "metrics": metrics(head, rows, floor),
         "timed": _made_of(head, ON_ONE_DEVICE),
-        "trained": [] if head.trainings else _made_of(head, UNDER_ONE_TRAINING),
+        "trained": [] if head.trainings or _chose_trainings(rows) else _made_of(head, UNDER_ONE_TRAINING),
         "devices": list(labels.devices),
         "trainings": list(labels.trainings),
         "rows": columns,
         "drawings": drawings([row.arch for row in rows]) if whole else None,
         "settings": settings(rows) if whole else None,
     }
+
+
+def _chose_trainings(rows: Iterable[Row]) -> bool:
+    """Whether trials chose their trainings, where no recipe says so."""
+    return any(name.startswith(TRAINING) for cells in {row.cells for row in rows} for name in cells)
 
 
 def _made_of(head: Head, keys: Sequence[str]) -> list[str]:

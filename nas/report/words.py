@@ -140,7 +140,7 @@ def _mixed(analysis: Analysis) -> list[str]:
 
 def _trainings(analysis: Analysis) -> list[str]:
     """A warning for every trained objective whose networks were not all trained alike, unless that was the question."""
-    if analysis.recipe.training_cells:
+    if any(record.training for record in analysis.records):
         return []
     mixed = [
         axis(key).label
