@@ -43,7 +43,8 @@ def test_the_axes_to_begin_with_are_such_as_networks_differ_in(modules: Any) -> 
     """A study of one network's trainings has one FLOPs: everything would stand in a line."""
     source = """async (all) => { const { defaultAxes } = await import("/view.js");
         return all.map((columns) => defaultAxes({
-            n: 2, column: (key) => columns[key], studies: [], metrics: Object.keys(columns).map((key) => ({ key })) })); }"""
+            n: 2, column: (key) => columns[key], studies: [],
+            metrics: Object.keys(columns).map((key) => ({ key })) })); }"""
     usual = {"top1_pct": [60, 61], "flops": [1, 2], "train_seconds": [4, 5]}
     found = modules.evaluate(
         source, [usual, {**usual, "flops": [1, 1]}, {**usual, "flops": [1, 1], "train_seconds": [4, 4]}]
