@@ -89,7 +89,7 @@ def schedule(training: Training, resolution: int) -> Schedule:
     for key, value in first.items():
         if value > last[key]:
             raise ScheduleError(
-                f"progressive.{key}: starts at {value:g} and ends at {last[key]:g}: a progressive schedule never shrinks",
+                f"progressive.{key}: starts at {value:g} and ends at {last[key]:g}: a schedule never shrinks",
                 f"lower it, or raise the recipe's own {key}",
             )
     stages = []

@@ -83,7 +83,9 @@ class Training(Section):
     zero_init: bool = True  # residual blocks start as the identity, logits as 0: deep networks learn within few steps
     recalibrate: int = Field(8, ge=0)  # batches that batch-norm statistics are averaged over at the end; 0: never
     augment: Literal["none", "flip", "shift", "crop", "resized"] = "none"  # crop: flip and shift; resized: Inception's
-    randaugment: int = Field(0, ge=0, le=30)  # magnitude of two operations an image, on torchvision's scale of 31; 0: none
+    randaugment: int = Field(
+        0, ge=0, le=30
+    )  # magnitude of two operations an image, on torchvision's scale of 31; 0: none
     autoaugment: Literal["none", "imagenet", "cifar10", "svhn"] = "none"  # the policy found on that data
     erasing: float = Field(0.0, ge=0, le=1)  # probability of a random rectangle without a picture (Cutout's successor)
     mixup: float = Field(0.0, ge=0, le=10)  # α of Beta(α, α); with cutmix above 0 too, each batch draws one of them

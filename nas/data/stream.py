@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from nas.data.change import Change, draw_seed, seed_of
 from nas.data.images import UNREADABLE, square
-from nas.data.split import Augment, Batches, augmented
+from nas.data.split import WHOLE, Augment, Batches, Part, draw_moves, moves
 
 MEAN, DEVIATION = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)  # bytes; ImageNet's, as published weights expect
 
@@ -30,6 +31,8 @@ class Streamed:
 
     samples: tuple[tuple[Path, int], ...]
     resolution: int
+    mean: Tensor = field(default_factory=lambda: torch.tensor(MEAN))
+    deviation: Tensor = field(default_factory=lambda: torch.tensor(DEVIATION))
     _count: _Count = field(default_factory=_Count)
 
     def __len__(self) -> int:
@@ -39,23 +42,35 @@ class Streamed:
     def skipped(self) -> int:
         return len(self._count.failed)
 
-    def batches(self, size: int, generator: torch.Generator | None = None, augment: Augment = "none") -> Batches:
+    def batches(
+        self,
+        size: int,
+        generator: torch.Generator | None = None,
+        augment: Augment = "none",
+        change: Change | None = None,
+        part: Part = WHOLE,
+    ) -> Batches:
         order = list(range(len(self))) if generator is None else torch.randperm(len(self), generator=generator).tolist()
-        whole = len(order) if generator is None else len(order) // size * size
-        mean, deviation = torch.tensor(MEAN)[:, None, None], torch.tensor(DEVIATION)[:, None, None]
+        starts = range(0, len(order) if generator is None else len(order) - size + 1, size)
+        own = [order[start : start + size][part.cut(size) if generator else slice(None)] for start in starts]
+        seed = draw_seed(generator) if change and generator else 0
         loader = DataLoader(
-            _Files(self.samples, self.resolution),
-            size,
-            sampler=order[:whole],
+            _Files(self.samples, self.resolution, change if generator else None, seed),
+            batch_sampler=own,
             num_workers=min(8, (os.cpu_count() or 2) - 1),
             collate_fn=_together,
             generator=torch.Generator().manual_seed(0),  # else the loader draws from the global one
         )
+        mean, deviation = (values[:, None, None] for values in (self.mean, self.deviation))
         for images, labels, failed in loader:
+            moved = None if generator is None else draw_moves(size, self.resolution, augment, generator)
             self._count.failed.update(failed)
             if not len(labels):
                 continue
-            shown = images if generator is None else augmented(images, augment, generator)
+            shown = images
+            if moved is not None:  # a file that cannot be read leaves a place empty
+                rows, columns = (drawn[part.cut(size)][: len(labels)] for drawn in moved)
+                shown = moves(images, rows, columns)
             yield (shown.float() - mean) / deviation, labels
 
 
@@ -63,15 +78,23 @@ class Streamed:
 class _Files(Dataset[tuple[Tensor | None, int, int]]):
     samples: tuple[tuple[Path, int], ...]
     resolution: int
+    change: Change | None = None
+    seed: int = 0
 
     def __getitem__(self, index: int) -> tuple[Tensor | None, int, int]:
         """Image (3, R, R) or None where the file cannot be read, its label and its index."""
         path, label = self.samples[index]
         try:
             with Image.open(path) as image:
-                return square(image, self.resolution), label, index
+                if self.change is None:
+                    return square(image, self.resolution), label, index
+                with torch.random.fork_rng([]):
+                    return self.change(image.convert("RGB"), self._square, seed_of(self.seed, index)), label, index
         except UNREADABLE:
             return None, label, index
+
+    def _square(self, image: Image.Image) -> Tensor:
+        return square(image, self.resolution)
 
 
 def _together(items: list[tuple[Tensor | None, int, int]]) -> tuple[Tensor, Tensor, list[int]]:

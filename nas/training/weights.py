@@ -93,7 +93,9 @@ def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
         hint += f": '{text}'"
     for name, tensor in own.items():
         if name not in found:
-            raise WeightsError(f"{weights.path}: weights of another network: '{name}' {_shape(tensor)} is missing", hint)
+            raise WeightsError(
+                f"{weights.path}: weights of another network: '{name}' {_shape(tensor)} is missing", hint
+            )
         if found[name].shape != tensor.shape:
             raise WeightsError(
                 f"{weights.path}: weights of another network: '{name}' is {_shape(found[name])}, "
