@@ -32,7 +32,7 @@ def load_folder(request: Request) -> Data:
     size = (len(train) + len(held)) * 3 * request.resolution**2
     if size > LARGEST_RESIDENT:
         streams = [Streamed(tuple(samples), request.resolution) for samples in (train, held)]
-        return Data(name, len(classes), request.resolution, streams[0], streams[1])
+        return Data(name, len(classes), request.resolution, streams[0], streams[1], tuple(classes))
     (x, y, lost), (held_x, held_y, held_lost) = (
         decode_all(len(part), _reader(part, request.resolution)) for part in (train, held)
     )
@@ -40,7 +40,7 @@ def load_folder(request: Request) -> Data:
         if not len(read):
             raise _unreadable(request, what)
     splits = resident((x, y), (held_x, held_y), request.device, (lost, held_lost))
-    return Data(name, len(classes), request.resolution, *splits)
+    return Data(name, len(classes), request.resolution, *splits, names=tuple(classes))
 
 
 def check_folder(request: Request) -> None:

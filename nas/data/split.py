@@ -61,13 +61,14 @@ class Split(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A data set at one resolution. `held` is never trained on."""
+    """A data set at one resolution. `held` is never trained on. `names`: of the classes, where they have any."""
 
     name: str
     classes: int
     resolution: int
     train: Split
     held: Split
+    names: tuple[str, ...] = ()
 
     @property
     def skipped(self) -> int:

@@ -79,11 +79,14 @@ class Ways:
     """How a training differs from one that starts from nothing, alone: a teacher, weights that it starts from, others
     that train beside it.
 
-    `backbone_rate`: what the learning rate of all but the classifier is multiplied by; 0 freezes it, batch norms too.
+    `start` puts the weights into the new network. `backbone_rate`: what the learning rate of all but the classifier is
+    multiplied by; 0 freezes it, batch norms too.
     """
 
     teacher: Teacher | None = None
+    start: Callable[[nn.Module], None] | None = None
     backbone_rate: float = 1.0
+    resolution: int | None = None  # at which the training of a module ends, where the recipe does not say it
     together: bool = False  # with the other processes that torchrun started
 
 
@@ -132,11 +135,14 @@ class Run:
     ) -> None:
         self.training, self.seed, self.device, self.ways = training, seed, device, ways
         seed_all(seed, device)
+        own = net_or_arch if isinstance(net_or_arch, Architecture) else data if isinstance(data, Data) else None
+        resolution = own.resolution if own else ways.resolution or training.resolution
         self.source = _source_of(net_or_arch, data, training)
-        resolution = net_or_arch.resolution if isinstance(net_or_arch, Architecture) else self.source(0).resolution
         self.schedule = schedule(training, resolution)
         self.held = self.source(training.held_resolution or resolution)
         net = build_for_training(net_or_arch, training) if isinstance(net_or_arch, Architecture) else net_or_arch
+        if ways.start:
+            ways.start(net)
         self.net = net.to(device).to(memory_format=layout(training))
         self._prepare_norms()
         self.fabric = fabric_on(device, precision(training, device), together=ways.together)
@@ -209,11 +215,7 @@ class Run:
         if self.average:
             self.average.load_state_dict(_below(tensors, "average."))
         for number, optimizer in enumerate(self.optimizers):
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in _below(tensors, f"optimizer{number}.").items():
-                index, _, key = name.partition(".")
-                state.setdefault(int(index), {})[key] = tensor
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            _remember(optimizer, _below(tensors, f"optimizer{number}."))
         self.step = int(facts["step"])
         self.curve = [Epoch(**epoch) for epoch in facts["curve"]]
 
@@ -418,11 +420,23 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
+def _remember(optimizer: torch.optim.Optimizer, memory: Mapping[str, Tensor]) -> None:
+    """Give an optimizer its memory back, laid out as its parameters are: fused steps go through both as they lie."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in memory.items():
+        index, _, key = name.partition(".")
+        own = parameters[int(index)]
+        laid = torch.empty_like(own).copy_(tensor) if own.shape == tensor.shape else tensor
+        state.setdefault(int(index), {})[key] = laid
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
 def _source_of(net_or_arch: nn.Module | Architecture, data: Data | Source, training: Training) -> Source:
     """The data by their pixels, checked against the network. Raises: TrainingError where the two do not fit."""
     arch = net_or_arch if isinstance(net_or_arch, Architecture) else None
     if not isinstance(data, Data):
-        return lambda pixels: _checked(data(pixels or training.resolution), arch)
+        return lambda pixels: _checked(data(pixels), arch)
     if arch and arch.resolution != data.resolution:
         raise TrainingError(
             f"a network of {arch.resolution} px cannot be trained on {data.name} of {data.resolution} px",
