@@ -96,10 +96,16 @@ def schedule(training: Training, resolution: int) -> Schedule:
     for number in range(start.stages):
         share = number / (start.stages - 1) if start.stages > 1 else 1.0
         values = {key: value + (last[key] - value) * share for key, value in first.items()}
-        whole = {key: round(values.pop(key)) for key in ("resolution", "randaugment")}
         begins, ends = (training.epochs * (number + more) // start.stages for more in (0, 1))
-        values = {key: round(value, 6) for key, value in values.items()}
-        stages.append(Stage(begins + 1, ends, **whole, **values))
+        stages.append(
+            Stage(
+                begins + 1,
+                ends,
+                round(values["resolution"]),
+                round(values["randaugment"]),
+                *(round(values[key], 6) for key in ("mixup", "cutmix", "dropout")),
+            )  # fmt: skip
+        )
     return Schedule(tuple(stages))
 
 

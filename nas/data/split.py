@@ -40,8 +40,28 @@ class Split(Protocol):
     def mean(self) -> Tensor: ...
     @property
     def deviation(self) -> Tensor: ...
+    @property
+    def targets(self) -> Tensor:
+        """The labels (N,) int64, on the CPU, of all its images in order, whether they can be read or not."""
+        ...
 
     def __len__(self) -> int: ...
+
+    def normalised(self, mean: Tensor, deviation: Tensor) -> Split:
+        """The same images under other statistics."""
+        ...
+
+    def take(self, index: Tensor, labels: Tensor) -> Split:
+        """The images of `index` (M,), in that order, under `labels` (M,) int64."""
+        ...
+
+    def join(self, other: Split) -> Split:
+        """Its images, and then those of `other`, all normalised as its own. Raises: TypeError for another kind."""
+        ...
+
+    def readable(self) -> Tensor:
+        """Which images a pass in order has shown, (M,) int64, once there was one."""
+        ...
 
     def batches(
         self,
@@ -77,12 +97,7 @@ class Data:
 
     def normalised(self, mean: Tensor, deviation: Tensor) -> Data:
         """The same images, normalised by other statistics (3,), in bytes: those that a network was trained under."""
-        splits = [replace(split, mean=mean.to(split.mean), deviation=deviation.to(split.mean)) for split in self.splits]  # type: ignore[type-var]
-        return replace(self, train=splits[0], held=splits[1])
-
-    @property
-    def splits(self) -> tuple[Split, Split]:
-        return self.train, self.held
+        return replace(self, train=self.train.normalised(mean, deviation), held=self.held.normalised(mean, deviation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +133,25 @@ class Resident:
             images = self._changed(index, change, seed) if change else self.images[index.to(self.labels.device)]
             shown = images if moved is None else moves(images, moved[0][part.cut(size)], moved[1][part.cut(size)])
             yield self._normal(shown), self.labels[index.to(self.labels.device)]
+
+    @property
+    def targets(self) -> Tensor:
+        return self.labels.cpu()
+
+    def normalised(self, mean: Tensor, deviation: Tensor) -> Resident:
+        return replace(self, mean=mean.to(self.mean), deviation=deviation.to(self.mean))
+
+    def take(self, index: Tensor, labels: Tensor) -> Resident:
+        return replace(self, images=self.images[index.to(self.images.device)], labels=labels.to(self.labels.device))
+
+    def join(self, other: Split) -> Resident:
+        if not isinstance(other, Resident):
+            raise TypeError("images in memory, and a folder that is streamed from disk")
+        images, labels = torch.cat((self.images, other.images)), torch.cat((self.labels, other.labels))
+        return replace(self, images=images, labels=labels, skipped=self.skipped + other.skipped)
+
+    def readable(self) -> Tensor:
+        return torch.arange(len(self))
 
     def _changed(self, index: Tensor, change: Change, seed: int) -> Tensor:
         """The pictures of `index`, changed on the CPU, where the operations on single pictures are at home."""

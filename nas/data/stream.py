@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nas.data.change import Change, draw_seed, seed_of
 from nas.data.images import UNREADABLE, square
-from nas.data.split import WHOLE, Augment, Batches, Part, draw_moves, moves
+from nas.data.split import WHOLE, Augment, Batches, Part, Split, draw_moves, moves
 
 MEAN, DEVIATION = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)  # bytes; ImageNet's, as published weights expect
 
@@ -72,6 +72,26 @@ class Streamed:
                 rows, columns = (drawn[part.cut(size)][: len(labels)] for drawn in moved)
                 shown = moves(images, rows, columns)
             yield (shown.float() - mean) / deviation, labels
+
+    @property
+    def targets(self) -> Tensor:
+        return torch.tensor([label for _, label in self.samples], dtype=torch.long)
+
+    def normalised(self, mean: Tensor, deviation: Tensor) -> Streamed:
+        return replace(self, mean=mean.cpu(), deviation=deviation.cpu())
+
+    def take(self, index: Tensor, labels: Tensor) -> Streamed:
+        pairs = zip(index.tolist(), labels.tolist(), strict=True)
+        samples = tuple((self.samples[number][0], label) for number, label in pairs)
+        return replace(self, samples=samples, _count=_Count())
+
+    def join(self, other: Split) -> Streamed:
+        if not isinstance(other, Streamed):
+            raise TypeError("a folder that is streamed from disk, and images in memory")
+        return replace(self, samples=self.samples + other.samples, _count=_Count())
+
+    def readable(self) -> Tensor:
+        return torch.tensor([number for number in range(len(self)) if number not in self._count.failed])
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ class Teacher(nn.Module):
         self.net, self.resolution = net.eval().requires_grad_(False), resolution
         mean, deviation = given
         own_mean, own_deviation = own or given
-        scale, shift = deviation / own_deviation, (mean - own_mean) / own_deviation
-        self.register_buffer("scale", scale[:, None, None])
-        self.register_buffer("shift", shift[:, None, None])
+        self.scale = nn.Buffer((deviation / own_deviation)[:, None, None])
+        self.shift = nn.Buffer(((mean - own_mean) / own_deviation)[:, None, None])
 
     def train(self, mode: bool = True) -> Teacher:  # noqa: ARG002
         """It stays in eval mode."""

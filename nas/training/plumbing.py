@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.distributed.nn.functional import all_reduce
@@ -33,7 +34,7 @@ def fabric_on(device: torch.device, precision: str, *, together: bool = False) -
 
     What runs on its own must not take torchrun's or Slurm's variables for its own: a search's workers run under both.
     """
-    kind = "bf16-mixed" if precision == "bf16" else "32-true"
+    kind: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if precision == "bf16" else "32-true"
     accelerator = "cuda" if device.type == "cuda" else "cpu"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of machines that have a GPU which is not asked for, or Slurm
@@ -50,7 +51,8 @@ def fabric_on(device: torch.device, precision: str, *, together: bool = False) -
 def share_batch_norm(net: nn.Module, device: torch.device) -> nn.Module:
     """`net` with batch norms that take their statistics over the batches of all processes, as one process would."""
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
+        return shared
     for module in net.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = _SharedBatchNorm  # the same parameters and buffers, another way to count
@@ -66,9 +68,9 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         exact = x.float()
         count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
         sums = torch.cat((exact.sum((0, 2, 3)), count))
-        total = all_reduce(sums)  # and its gradient is reduced on the way back
+        total: Tensor = all_reduce(sums)  # type: ignore[no-untyped-call]  # its gradient is reduced too
         mean = total[:-1] / total[-1]
-        spread: Tensor = all_reduce((exact - mean[:, None, None]).square().sum((0, 2, 3)))
+        spread: Tensor = all_reduce((exact - mean[:, None, None]).square().sum((0, 2, 3)))  # type: ignore[no-untyped-call]
         variance = spread / total[-1]
         if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
             with torch.no_grad():
@@ -76,4 +78,5 @@ class _SharedBatchNorm(nn.BatchNorm2d):
                 self.running_mean.lerp_(mean.detach(), self.momentum)
                 self.running_var.lerp_(unbiased.detach(), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return ((exact - mean[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        normal: Tensor = ((exact - mean[:, None, None]) * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        return normal

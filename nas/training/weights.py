@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from nas.files import write_whole
 from nas.foreign import Foreign, read
 from nas.resources import is_file
 
+IMAGENET = (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)  # torchvision's, in bytes
 ABOUT = "nas"  # the key of our part of a file's metadata
 
 
@@ -41,8 +43,20 @@ class Weights:
     @property
     def arch(self) -> Architecture | Foreign | None:
         """The network that the file names. None where it names none."""
-        text = self.about.get("arch")
-        return read(text) if isinstance(text, str) and text else None
+        text, eps = self.about.get("arch"), self.about.get("norm_eps")
+        if not isinstance(text, str) or not text:
+            return None
+        named = read(text)
+        return replace(named, norm_eps=float(eps)) if isinstance(named, Architecture) and eps else named
+
+    @property
+    def statistics(self) -> tuple[Tensor, Tensor] | None:
+        """Mean and deviation (3,), in bytes, by which its images were normalised. None where it does not say."""
+        found = [self.about.get(key) for key in ("mean", "deviation")]
+        if not all(isinstance(value, list) and len(value) == 3 for value in found):
+            return None
+        mean, deviation = (torch.tensor([float(number) for number in value]) for value in found)  # type: ignore[union-attr]
+        return mean, deviation
 
     @property
     def classes(self) -> int | None:
@@ -79,6 +93,34 @@ def read_weights(path: Path) -> Weights:
     if not isinstance(about, dict):
         raise WeightsError(f"{path}: no readable weights: what it says of itself is no mapping")
     return Weights(str(path), tensors, about)
+
+
+def torchvision_weights(name: str, net: nn.Module) -> Weights:
+    """torchvision's default weights of its model `name`, by the names of `net`, which is the same network.
+
+    They are read from torch's cache, or downloaded into it. Its images are normalised by ImageNet's statistics.
+
+    Raises: WeightsError where there are none, or they cannot be had.
+    """
+    from torchvision.models import get_model_weights
+
+    try:
+        chosen = get_model_weights(name).DEFAULT
+    except (ValueError, AttributeError) as error:
+        raise WeightsError(f"torchvision:{name}: no weights: {error}") from None
+    try:
+        found = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"torchvision:{name}: weights cannot be had: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            f"download {chosen.url.rpartition('/')[2]} into torch's cache (TORCH_HOME/hub/checkpoints), or give a file",
+        ) from None
+    own, theirs = net.state_dict(), list(found.items())
+    mapped = dict(zip(own, (tensor for _, tensor in theirs), strict=False))
+    if len(own) != len(theirs):
+        mapped |= dict(theirs[len(own) :])
+    about = {"from": f"torchvision:{name}", "mean": list(IMAGENET[0]), "deviation": list(IMAGENET[1])}
+    return Weights(f"torchvision:{name}", mapped, about)
 
 
 def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
