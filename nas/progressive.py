@@ -104,7 +104,7 @@ def schedule(training: Training, resolution: int) -> Schedule:
                 round(values["resolution"]),
                 round(values["randaugment"]),
                 *(round(values[key], 6) for key in ("mixup", "cutmix", "dropout")),
-            )  # fmt: skip
+            )
         )
     return Schedule(tuple(stages))
 

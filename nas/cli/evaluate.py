@@ -77,7 +77,8 @@ def _print(result: Evaluation, data: str, pixels: int) -> None:
         return
     columns = (
         Column("class", "worst classes"), Column("images", "images", "number"),
-        Column("recall", "recognised", "number"), Column("taken", "taken most for"), Column("share", "of them", "number"),
+        Column("recall", "recognised", "number"), Column("taken", "taken most for"),
+        Column("share", "of them", "number"),
     )  # fmt: skip
     rows = [
         (one.name, one.images, f"{one.recall_pct:.1f} %", one.taken_for, f"{one.taken_pct:.1f} %")

@@ -1,4 +1,4 @@
-"""`nas train --rounds`: self-training. Round 0 learns the labelled pictures, its network labels the others, and so on."""
+"""`nas train --rounds`: self-training. Round 0 learns the labelled pictures, its network labels the others, …"""
 
 from __future__ import annotations
 

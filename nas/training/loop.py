@@ -93,7 +93,7 @@ class Ways:
 PLAIN = Ways()
 
 
-def train(
+def train(  # noqa: PLR0913
     net_or_arch: nn.Module | Architecture,
     data: Data | Source,
     training: Training,
@@ -101,19 +101,22 @@ def train(
     seed: int = 0,
     device: torch.device | str = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
+    resolution: int | None = None,
 ) -> Trained:
     """Train on the data's training images by the recipe and measure top-1 accuracy on its held-out ones.
 
     An Architecture (see `proxy`) is built from `seed`; a module (N, 3, R, R) → (N, classes) is trained in place. The
     same seed, recipe and data give the same result on one CPU, whatever its cores. Global random state is left alone.
-    `data` is a function of the pixels where the recipe shows several sizes.
+    `data` is a function of the pixels where the recipe shows several sizes; a module's training then ends at
+    `resolution`, or the recipe's.
 
     Raises: TrainingError when the classes or the resolution differ from the data's, or when no image could be read;
     DivergedError when the loss is no longer finite.
     """
     device = torch.device(device)
     with quietly(device, training.threads):
-        run = Run(net_or_arch, data, training, seed=seed, device=device)
+        ways = Ways(resolution=resolution)
+        run = Run(net_or_arch, data, training, seed=seed, device=device, ways=ways)
         for epoch in run.epochs():
             if on_epoch:
                 on_epoch(epoch)

@@ -13,7 +13,6 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.nn.functional import all_reduce
 
 for _name in ("lightning.fabric", "lightning_fabric"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # it says at length what was asked of it
@@ -36,6 +35,8 @@ def fabric_on(device: torch.device, precision: str, *, together: bool = False) -
     """
     kind: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if precision == "bf16" else "32-true"
     accelerator = "cuda" if device.type == "cuda" else "cpu"
+    if together:
+        warnings.filterwarnings("ignore", message="Grad strides do not match")  # of 1×1 filters; nothing is lost
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of machines that have a GPU which is not asked for, or Slurm
         if not together:
@@ -59,6 +60,27 @@ def share_batch_norm(net: nn.Module, device: torch.device) -> nn.Module:
     return net
 
 
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes; and on the way back, that of its gradients."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(_: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _summed(x: Tensor) -> Tensor:
+    total: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
+    return total
+
+
 class _SharedBatchNorm(nn.BatchNorm2d):
     """(N, C, H, W) → (N, C, H, W): what `nn.SyncBatchNorm` is on a GPU, for CPUs, where torch has none."""
 
@@ -68,9 +90,9 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         exact = x.float()
         count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
         sums = torch.cat((exact.sum((0, 2, 3)), count))
-        total: Tensor = all_reduce(sums)  # type: ignore[no-untyped-call]  # its gradient is reduced too
+        total = _summed(sums)
         mean = total[:-1] / total[-1]
-        spread: Tensor = all_reduce((exact - mean[:, None, None]).square().sum((0, 2, 3)))  # type: ignore[no-untyped-call]
+        spread = _summed((exact - mean[:, None, None]).square().sum((0, 2, 3)))
         variance = spread / total[-1]
         if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
             with torch.no_grad():
