@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -155,9 +156,9 @@ class Resident:
 
     def _changed(self, index: Tensor, change: Change, seed: int) -> Tensor:
         """The pictures of `index`, changed on the CPU, where the operations on single pictures are at home."""
-        pictures = self.images[index.to(self.labels.device)].cpu()
+        pictures = self.images[index.to(self.labels.device)].cpu().movedim(1, -1).numpy()
         with torch.random.fork_rng([]):
-            pairs = zip(pictures, index.tolist(), strict=True)
+            pairs = zip(map(Image.fromarray, pictures), index.tolist(), strict=True)
             made = [change(picture, lambda same: same, seed_of(seed, number)) for picture, number in pairs]
         return torch.stack(made).to(self.images.device)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nas.data.change import Change, draw_seed, seed_of
-from nas.data.images import UNREADABLE, square
+from nas.data.images import UNREADABLE, middle, square
 from nas.data.split import WHOLE, Augment, Batches, Part, Split, draw_moves, moves
 
 MEAN, DEVIATION = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)  # bytes; ImageNet's, as published weights expect
@@ -109,12 +109,13 @@ class _Files(Dataset[tuple[Tensor | None, int, int]]):
                 if self.change is None:
                     return square(image, self.resolution), label, index
                 with torch.random.fork_rng([]):
-                    return self.change(image.convert("RGB"), self._square, seed_of(self.seed, index)), label, index
+                    changed = self.change(image.convert("RGB"), self._middle, seed_of(self.seed, index))
+                return changed, label, index
         except UNREADABLE:
             return None, label, index
 
-    def _square(self, image: Image.Image) -> Tensor:
-        return square(image, self.resolution)
+    def _middle(self, image: Image.Image) -> Image.Image:
+        return middle(image, self.resolution)
 
 
 def _together(items: list[tuple[Tensor | None, int, int]]) -> tuple[Tensor, Tensor, list[int]]:

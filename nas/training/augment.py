@@ -38,17 +38,16 @@ def change_of(training: Training, stage: Stage) -> Change | None:
     """
     cut: list[v2.Transform] = []
     if training.augment == "resized":
-        cut = [v2.RandomResizedCrop(stage.resolution, antialias=True), v2.RandomHorizontalFlip(), v2.PILToTensor()]
+        cut = [v2.RandomResizedCrop(stage.resolution, antialias=True), v2.RandomHorizontalFlip()]
     paint: list[v2.Transform] = []
     if training.autoaugment != "none":
         paint.append(v2.AutoAugment(_POLICIES[training.autoaugment], fill=_GREY))
     if stage.randaugment:
         paint.append(v2.RandAugment(2, stage.randaugment, fill=_GREY))
-    if training.erasing:
-        paint.append(v2.RandomErasing(training.erasing, value=_GREY))
-    if not cut and not paint:
+    erase = [v2.RandomErasing(training.erasing, value=_GREY)] if training.erasing else []
+    if not cut and not paint and not erase:
         return None
-    return Change(v2.Compose(cut) if cut else None, v2.Compose(paint) if paint else None)
+    return Change(v2.Compose(cut) if cut else None, v2.Compose([*paint, v2.PILToTensor(), *erase]))
 
 
 def mix_of(stage: Stage, classes: int) -> Mix | None:
