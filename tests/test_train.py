@@ -382,8 +382,8 @@ def test_distillation_is_hintons() -> None:
     p, q = (torch.softmax(logits / 4.0, 1) for logits in (teacher, student.detach()))
     expected = 16 * float((p * (p / q).log()).sum(1).mean())
     assert distilled(hard, student, teacher, 4.0, 0.0).item() == pytest.approx(expected, rel=1e-5)
-    assert float(distilled(hard, student, teacher, 4.0, 0.3)) == pytest.approx(
-        0.3 * float(hard) + 0.7 * expected, rel=1e-5
+    assert distilled(hard, student, teacher, 4.0, 0.3).item() == pytest.approx(
+        0.3 * hard.item() + 0.7 * expected, rel=1e-5
     )
 
 

@@ -83,8 +83,8 @@ def _set(document: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise NasError(f"--set '{text}': expected KEY=VALUE", "for example --set epochs=10")
-    try:
-        read = yaml.safe_load(value)
+    try:  # YAML takes 1e-3 for a word
+        read = float(value) if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value) else yaml.safe_load(value)
     except yaml.YAMLError:
         raise NasError(f"--set {key}: '{value}' does not read", "write a number, a word, true, false or null") from None
     section, dot, inner = key.partition(".")

@@ -36,14 +36,14 @@ class Rounds:
         """The labelled data."""
         from nas.training.selftraining import few_labels
 
-        return data if self.labels is None else few_labels(data, self.labels)[0]
+        return data if self.labels is None else few_labels(data, self.labels, self.asked.seed)[0]
 
     def others(self, data: Data) -> Split:
         """The pictures without labels, at the size of `data`. Raises: DataError, SelfTrainingError."""
         from nas.data import load_unlabeled
         from nas.training.selftraining import few_labels
 
-        rest = None if self.labels is None else few_labels(data, self.labels)[1]
+        rest = None if self.labels is None else few_labels(data, self.labels, self.asked.seed)[1]
         if self.unlabeled is None:
             assert rest is not None
             return rest
@@ -72,6 +72,10 @@ def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
         raise NasError("--rounds: no pictures without labels", "add --unlabeled DIR, or --labels N to leave labels out")
     if rounds.unlabeled is not None and not rounds.rounds:
         raise NasError("--unlabeled: nothing would use them", "add --rounds 1")
+    if rounds.unlabeled is not None:
+        from nas.data import check_unlabeled
+
+        check_unlabeled(rounds.unlabeled)
     documents: list[dict[str, Any]] = []
     for number in range(rounds.rounds + 1):
         folder = rounds.asked.folder / f"round-{number}"
@@ -131,7 +135,7 @@ def _right(rounds: Rounds, data: Data, found: Labelled) -> float | None:
         return None
     from nas.training.selftraining import left_out
 
-    truth = data.train.targets[left_out(data, rounds.labels)[1]]
+    truth = data.train.targets[left_out(data, rounds.labels, rounds.asked.seed)[1]]
     return 100 * float((truth[found.index] == found.labels).double().mean())
 
 

@@ -15,8 +15,8 @@ Picture = Image.Image
 
 @dataclass(frozen=True)
 class Change:
-    """`cut` makes a square of a picture of any size, and `paint` (3, R, R) bytes of the square: Pillow's operations take
-    half the time of a tensor's. Both draw from torch's global state.
+    """`cut` makes a square of a picture of any size, and `paint` (3, R, R) bytes of the square. Both draw from torch's
+    global state. They are Pillow's operations, which take half the time of a tensor's.
 
     Where there is no `cut`, the middle of the picture is taken (see `nas.data.images.square`).
     """

@@ -53,16 +53,31 @@ def check_folder(request: Request) -> None:
             raise _unreadable(request, what)
 
 
+def check_unlabeled(folder: Path) -> None:
+    """Raises: DataError where `load_unlabeled` would find no picture that can be read."""
+    samples = _unlabeled(folder)
+    if not any_readable(len(samples), _reader(samples, 8)):
+        raise _none_readable(folder, samples)
+
+
+def _unlabeled(folder: Path) -> list[Sample]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+    if not paths:
+        what = "no pictures" if folder.is_dir() else "no such folder"
+        raise DataError(f"unlabeled {folder}: {what}", f"give a folder of {', '.join(sorted(PICTURES))}")
+    return [(path, 0) for path in paths]
+
+
+def _none_readable(folder: Path, samples: list[Sample]) -> DataError:
+    return DataError(f"unlabeled {folder}: none of {len(samples):,} pictures can be read", "are they pictures?")
+
+
 def load_unlabeled(folder: Path, resolution: int, like: Split) -> Split:
     """The pictures under a folder, at any depth, all of class 0; in memory or streamed, and normalised, as `like` is.
 
     Raises: DataError where there is no picture, or too many to lie in memory beside data that do.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
-    if not paths:
-        what = "no pictures" if folder.is_dir() else "no such folder"
-        raise DataError(f"unlabeled {folder}: {what}", f"give a folder of {', '.join(sorted(PICTURES))}")
-    samples = [(path, 0) for path in paths]
+    samples = _unlabeled(folder)
     if isinstance(like, Streamed):
         return replace(like, samples=tuple(samples)).take(torch.arange(len(samples)), torch.zeros(len(samples)).long())
     if len(samples) * 3 * resolution**2 > LARGEST_RESIDENT:
@@ -72,7 +87,7 @@ def load_unlabeled(folder: Path, resolution: int, like: Split) -> Split:
         )
     images, labels, lost = decode_all(len(samples), _reader(samples, resolution))
     if not len(labels):
-        raise DataError(f"unlabeled {folder}: none of {len(samples):,} pictures can be read")
+        raise _none_readable(folder, samples)
     assert isinstance(like, Resident)
     return replace(like, images=images.to(like.images.device), labels=labels.to(like.labels.device), skipped=lost)
 

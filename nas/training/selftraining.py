@@ -66,12 +66,12 @@ def label(net: nn.Module, split: Split, *, device: torch.device, classes: int, l
     return Labelled(torch.cat(index), torch.cat(labels), int(sure.sum()), len(answer))
 
 
-def few_labels(data: Data, each: int) -> tuple[Data, Split]:
-    """`data` with `each` labelled training images a class, and the others without their labels.
+def few_labels(data: Data, each: int, seed: int = 0) -> tuple[Data, Split]:
+    """`data` with `each` labelled training images a class, drawn from `seed`, and the others without their labels.
 
     Raises: SelfTrainingError where a class has fewer.
     """
-    index, others = left_out(data, each)
+    index, others = left_out(data, each, seed)
     train = data.train.take(index, data.train.targets[index])
     return replace(data, train=train), data.train.take(others, torch.zeros_like(others))
 
