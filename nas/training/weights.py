@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from nas.arch import Architecture
-from nas.errors import NasError
+from nas.errors import NasError, raised
 from nas.files import write_whole
 from nas.foreign import Foreign, read
 from nas.resources import is_file
@@ -110,9 +109,9 @@ def torchvision_weights(name: str, net: nn.Module) -> Weights:
         raise WeightsError(f"torchvision:{name}: no weights: {error}") from None
     try:
         found = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # of the network, the file system, or a file that is none of torchvision's
         raise WeightsError(
-            f"torchvision:{name}: weights cannot be had: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            f"torchvision:{name}: weights cannot be had: {raised(error)}",
             f"download {chosen.url.rpartition('/')[2]} into torch's cache (TORCH_HOME/hub/checkpoints), or give a file",
         ) from None
     own, theirs = net.state_dict(), list(found.items())
