@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,16 +47,19 @@ class Weights:
         if not isinstance(text, str) or not text:
             return None
         named = read(text)
-        return replace(named, norm_eps=float(eps)) if isinstance(named, Architecture) and eps else named
+        known = isinstance(named, Architecture) and isinstance(eps, float) and 0 < eps < 1
+        return replace(named, norm_eps=eps) if known else named  # type: ignore[arg-type]
 
     @property
     def statistics(self) -> tuple[Tensor, Tensor] | None:
         """Mean and deviation (3,), in bytes, by which its images were normalised. None where it does not say."""
-        found = [self.about.get(key) for key in ("mean", "deviation")]
-        if not all(isinstance(value, list) and len(value) == 3 for value in found):
-            return None
-        mean, deviation = (torch.tensor([float(number) for number in value]) for value in found)  # type: ignore[union-attr]
-        return mean, deviation
+        found = []
+        for key in ("mean", "deviation"):
+            values = self.about.get(key)
+            if not isinstance(values, list) or len(values) != 3 or not all(map(_is_number, values)):
+                return None
+            found.append(torch.tensor([float(value) for value in values]))
+        return found[0], found[1]
 
     @property
     def classes(self) -> int | None:
@@ -151,6 +155,10 @@ def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{weights.path}: '{name}' holds values that are no numbers", "train it again")
     net.load_state_dict(found, strict=not but)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _shape(tensor: Tensor) -> str:
