@@ -89,18 +89,24 @@ def schedule(training: Training, resolution: int) -> Schedule:
     for key, value in first.items():
         if value > last[key]:
             raise ScheduleError(
-                f"progressive.{key}: starts at {value:g} and ends at {last[key]:g}: a progressive schedule never shrinks",
+                f"progressive.{key}: starts at {value:g} and ends at {last[key]:g}: a schedule never shrinks",
                 f"lower it, or raise the recipe's own {key}",
             )
+    risen = {key: rise(value, last[key], start.stages) for key, value in first.items()}
     stages = []
     for number in range(start.stages):
-        share = number / (start.stages - 1) if start.stages > 1 else 1.0
-        values = {key: value + (last[key] - value) * share for key, value in first.items()}
-        whole = {key: round(values.pop(key)) for key in ("resolution", "randaugment")}
         begins, ends = (training.epochs * (number + more) // start.stages for more in (0, 1))
-        values = {key: round(value, 6) for key, value in values.items()}
-        stages.append(Stage(begins + 1, ends, **whole, **values))
+        resolution, magnitude = (round(risen[key][number]) for key in ("resolution", "randaugment"))
+        others = (round(risen[key][number], 6) for key in ("mixup", "cutmix", "dropout"))
+        stages.append(Stage(begins + 1, ends, resolution, magnitude, *others))
     return Schedule(tuple(stages))
+
+
+def rise(first: float, last: float, stages: int) -> tuple[float, ...]:
+    """A value of Algorithm 1 in each stage: evenly from the first to the last; of a single stage the last."""
+    if stages == 1:
+        return (last,)
+    return tuple(first + (last - first) * number / (stages - 1) for number in range(stages))
 
 
 def _end(training: Training, resolution: int) -> dict[str, float]:

@@ -11,7 +11,7 @@ from nas.data import DataError, check_data, load_data
 from nas.data.cache import cached
 from nas.data.folder import LARGEST_RESIDENT
 from nas.data.fractals import Fractals, draw
-from nas.data.split import augmented
+from nas.data.split import Augment, draw_moves, moves
 from nas.data.vision import VISION
 
 TINY = Fractals(classes=3, train=4, held=2)
@@ -264,16 +264,22 @@ def test_batches_are_normalised_and_seeded() -> None:
     assert len(runs[0]) == len(data.train) // 64 * 64
 
 
+def _drawn(augment: Augment, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    drawn = draw_moves(40, 16, augment, generator)
+    assert drawn is not None
+    return drawn
+
+
 def test_augmentation_mirrors_or_moves_but_keeps_the_picture() -> None:
     images = torch.randint(0, 255, (40, 3, 16, 16), dtype=torch.uint8)
     generator = torch.Generator().manual_seed(0)
-    assert augmented(images, "none", generator) is images
-    flipped = augmented(images, "flip", generator)
+    assert draw_moves(40, 16, "none", generator) is None
+    flipped = moves(images, *_drawn("flip", generator))
     same = (flipped == images).flatten(1).all(1)
     mirrored = (flipped == images.flip(3)).flatten(1).all(1)
     assert bool((same | mirrored).all())
     assert 0 < int(mirrored.sum()) < 40
-    moved = augmented(images, "crop", generator)
+    moved = moves(images, *_drawn("crop", generator))
     assert moved.shape == images.shape
     for number in range(40):  # the middle is still there, mirrored or not, up to two pixels away
         middle = moved[number, :, 4:12, 4:12]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from nas.arch import ArchitectureError, parse
 from nas.data import load_data
-from nas.data.split import Augment, Batches, Data
+from nas.data.change import Change
+from nas.data.split import WHOLE, Augment, Batches, Data, Part
 from nas.nets import build
 from nas.recipe import Training
 from nas.training import TrainingError, precision, proxy, proxy_resolution, train
@@ -184,11 +185,20 @@ class Handmade:
     made: Callable[[], list[tuple[Tensor, Tensor]]]
     count: int = 64
     skipped: int = 0
+    mean: Tensor = field(default_factory=lambda: torch.zeros(3))
+    deviation: Tensor = field(default_factory=lambda: torch.ones(3))
 
     def __len__(self) -> int:
         return self.count
 
-    def batches(self, size: int, generator: torch.Generator | None = None, augment: Augment = "none") -> Batches:
+    def batches(
+        self,
+        size: int,
+        generator: torch.Generator | None = None,
+        augment: Augment = "none",
+        change: Change | None = None,
+        part: Part = WHOLE,
+    ) -> Batches:
         yield from self.made()
 
 

@@ -14,6 +14,7 @@ import typer
 from nas.cli import console
 from nas.cli.dashboard import dashboard
 from nas.cli.doctor import doctor
+from nas.cli.evaluate import evaluate
 from nas.cli.grid import grid
 from nas.cli.measure import measure
 from nas.cli.report import report
@@ -23,6 +24,7 @@ from nas.cli.settings import load_settings
 from nas.cli.show import show
 from nas.cli.spaces import spaces
 from nas.cli.studies import studies
+from nas.cli.train import train
 from nas.errors import NasError
 
 app = typer.Typer(
@@ -34,7 +36,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, "
     "129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.",
 )
-for command in (search, grid, scale, show, spaces, measure, report, dashboard, doctor):
+for command in (search, grid, scale, show, spaces, measure, train, evaluate, report, dashboard, doctor):
     app.command()(command)
 app.add_typer(studies)
 

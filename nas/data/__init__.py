@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nas.data.digits import check_digits, load_digits
-from nas.data.folder import check_folder, load_folder
+from nas.data.folder import check_folder, check_unlabeled, load_folder, load_unlabeled
 from nas.data.fractals import check_fractals, load_fractals
 from nas.data.source import DataError, Request, Source
 from nas.data.split import Augment, Data, Resident, Split
@@ -52,4 +52,15 @@ def _source(spec: str) -> tuple[Source, str]:
     return SOURCES[name], argument
 
 
-__all__ = ["SOURCES", "Augment", "Data", "DataError", "Resident", "Split", "check_data", "load_data"]
+__all__ = [
+    "SOURCES",
+    "Augment",
+    "Data",
+    "DataError",
+    "Resident",
+    "Split",
+    "check_data",
+    "check_unlabeled",
+    "load_data",
+    "load_unlabeled",
+]

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from nas.data.images import any_readable, decode_all, square
 from nas.data.source import DataError, Request
-from nas.data.split import Data, resident
+from nas.data.split import Data, Resident, Split, resident
 from nas.data.stream import Streamed
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff", ".gif"}
@@ -32,7 +34,7 @@ def load_folder(request: Request) -> Data:
     size = (len(train) + len(held)) * 3 * request.resolution**2
     if size > LARGEST_RESIDENT:
         streams = [Streamed(tuple(samples), request.resolution) for samples in (train, held)]
-        return Data(name, len(classes), request.resolution, streams[0], streams[1])
+        return Data(name, len(classes), request.resolution, streams[0], streams[1], tuple(classes))
     (x, y, lost), (held_x, held_y, held_lost) = (
         decode_all(len(part), _reader(part, request.resolution)) for part in (train, held)
     )
@@ -40,7 +42,7 @@ def load_folder(request: Request) -> Data:
         if not len(read):
             raise _unreadable(request, what)
     splits = resident((x, y), (held_x, held_y), request.device, (lost, held_lost))
-    return Data(name, len(classes), request.resolution, *splits)
+    return Data(name, len(classes), request.resolution, *splits, names=tuple(classes))
 
 
 def check_folder(request: Request) -> None:
@@ -49,6 +51,45 @@ def check_folder(request: Request) -> None:
     for samples, what in ((train, "training"), (held, "held-out")):
         if not any_readable(len(samples), _reader(samples, 8)):
             raise _unreadable(request, what)
+
+
+def check_unlabeled(folder: Path) -> None:
+    """Raises: DataError where `load_unlabeled` would find no picture that can be read."""
+    samples = _unlabeled(folder)
+    if not any_readable(len(samples), _reader(samples, 8)):
+        raise _none_readable(folder, samples)
+
+
+def _unlabeled(folder: Path) -> list[Sample]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES) if folder.is_dir() else []
+    if not paths:
+        what = "no pictures" if folder.is_dir() else "no such folder"
+        raise DataError(f"unlabeled {folder}: {what}", f"give a folder of {', '.join(sorted(PICTURES))}")
+    return [(path, 0) for path in paths]
+
+
+def _none_readable(folder: Path, samples: list[Sample]) -> DataError:
+    return DataError(f"unlabeled {folder}: none of {len(samples):,} pictures can be read", "are they pictures?")
+
+
+def load_unlabeled(folder: Path, resolution: int, like: Split) -> Split:
+    """The pictures under a folder, at any depth, all of class 0; in memory or streamed, and normalised, as `like` is.
+
+    Raises: DataError where there is no picture, or too many to lie in memory beside data that do.
+    """
+    samples = _unlabeled(folder)
+    if isinstance(like, Streamed):
+        return replace(like, samples=tuple(samples)).take(torch.arange(len(samples)), torch.zeros(len(samples)).long())
+    if len(samples) * 3 * resolution**2 > LARGEST_RESIDENT:
+        raise DataError(
+            f"unlabeled {folder}: {len(samples):,} pictures of {resolution} px do not fit beside data in memory",
+            "give fewer, or labelled data as a folder that is streamed too",
+        )
+    images, labels, lost = decode_all(len(samples), _reader(samples, resolution))
+    if not len(labels):
+        raise _none_readable(folder, samples)
+    assert isinstance(like, Resident)
+    return replace(like, images=images.to(like.images.device), labels=labels.to(like.labels.device), skipped=lost)
 
 
 def _root(request: Request) -> Path:

@@ -14,14 +14,18 @@ UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBom
 
 def square(image: Image.Image, resolution: int) -> Tensor:
     """(3, R, R) uint8: the shorter side to R, the middle cut out."""
+    return torch.from_numpy(np.array(middle(image, resolution))).movedim(-1, 0)
+
+
+def middle(image: Image.Image, resolution: int) -> Image.Image:
+    """The picture in colour, the shorter side brought to R pixels, the middle of the longer one cut out."""
     picture = image.convert("RGB")
     scale = resolution / min(picture.size)
     size = (max(resolution, round(picture.width * scale)), max(resolution, round(picture.height * scale)))
     if size != picture.size:
         picture = picture.resize(size, Image.Resampling.BILINEAR)
     left, top = (size[0] - resolution) // 2, (size[1] - resolution) // 2
-    picture = picture.crop((left, top, left + resolution, top + resolution))
-    return torch.from_numpy(np.array(picture)).movedim(-1, 0)
+    return picture.crop((left, top, left + resolution, top + resolution))
 
 
 def any_readable(count: int, read: Callable[[int], tuple[Tensor, int]]) -> bool:

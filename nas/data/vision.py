@@ -29,13 +29,15 @@ def vision(name: str) -> Source:
     """The source of torchvision's data set `name`; its argument is the root folder, `data` when left out."""
 
     def load(request: Request) -> Data:
-        decoded = [decode_all(len(part), _reader(part, request.resolution)) for part in _opened(name, request)]
+        opened = _opened(name, request)
+        decoded = [decode_all(len(part), _reader(part, request.resolution)) for part in opened]
         if not all(len(images) for images, _, _ in decoded):
             raise _unreadable(name, request)
         classes = 1 + max(int(labels.max()) for _, labels, _ in decoded)
         pairs = [(images, labels) for images, labels, _ in decoded]
         splits = resident(pairs[0], pairs[1], request.device, (decoded[0][2], decoded[1][2]))
-        return Data(name, classes, request.resolution, *splits)
+        names = tuple(map(str, getattr(opened[0], "classes", ())))
+        return Data(name, classes, request.resolution, *splits, names=names)
 
     def check(request: Request) -> None:
         for part in _opened(name, request):

@@ -1,8 +1,9 @@
-"""Held-out top-1 accuracy after the recipe's short training."""
+"""Held-out top-1 accuracy after the recipe's short training, and how long that took."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -20,29 +21,23 @@ from nas.training import memory_format, precision, proxy, proxy_resolution, trai
 
 
 def accuracy(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> dict[str, Reading]:
-    """`top1_pct` and `train_seconds` of one training: see `top1_pct`. The seconds include evaluation for now."""
-    reading = top1_pct(arch, training, device=device, seed=seed)
-    return {"top1_pct": reading, "train_seconds": Reading(reading.detail["seconds"], conditions=reading.conditions)}
+    """Two readings of one training of `arch`, shrunk and trained as the recipe says.
 
-
-def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> Reading:
-    """Top-1 accuracy in percent on held-out images of `arch`, shrunk and trained as the recipe says, and its curve.
-
-    One training says nothing of its own noise: the spread is left open, and repeats with other seeds fill it.
+    `top1_pct`: top-1 accuracy in percent on held-out images, and its curve. `train_seconds`: seconds of the steps with
+    their data, evaluation left out. One training says nothing of its own noise: the spread is left open, and repeats
+    with other seeds fill it.
 
     Raises: UnmeasurableError for a foreign network that the recipe would have to shrink.
     """
-    where = torch.device(device)
+    where, source = torch.device(device), _source(training.data, device)
+    data = source(proxy_resolution(arch, training))
     if isinstance(arch, Foreign):
         _check_width(arch, training)
-        data = _data(training.data, proxy_resolution(arch, training), device)
-        foreign = _foreign_proxy(arch, data)
-        small: Architecture | Foreign = foreign
-        result = train(_built(foreign, seed), data, training, seed=seed, device=device)
+        small: Architecture | Foreign = _foreign_proxy(arch, data)
+        result = train(_built(small, seed), source, training, seed=seed, device=device, resolution=data.resolution)
     else:
-        data = _data(training.data, proxy_resolution(arch, training), device)
         small = shrunk = proxy(arch, training, data.classes)
-        result = train(shrunk, data, training, seed=seed, device=device)
+        result = train(shrunk, source, training, seed=seed, device=device)
     conditions = {
         "data": data.name,
         "held_out_images": len(data.held),
@@ -66,7 +61,15 @@ def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, s
         "seconds": round(result.seconds, 2),
         "curve": [dataclasses.asdict(epoch) for epoch in result.curve],
     }
-    return Reading(result.top1_pct, conditions=conditions, detail=detail)
+    return {
+        "top1_pct": Reading(result.top1_pct, conditions=conditions, detail=detail),
+        "train_seconds": Reading(round(result.training_s, 3), conditions=conditions, detail={"trained": str(small)}),
+    }
+
+
+def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> Reading:
+    """The accuracy alone, see `accuracy`."""
+    return accuracy(arch, training, device=device, seed=seed)["top1_pct"]
 
 
 def _check_width(arch: Foreign, training: Training) -> None:
@@ -83,10 +86,14 @@ def _foreign_proxy(arch: Foreign, data: Data) -> Foreign:
     return dataclasses.replace(arch, resolution=data.resolution, classes=data.classes)
 
 
-def _built(arch: Foreign, seed: int) -> nn.Module:
+def _built(arch: Architecture | Foreign, seed: int) -> nn.Module:
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(seed)
         return nets.build(arch)
+
+
+def _source(spec: str, device: str) -> Callable[[int], Data]:
+    return lambda resolution: _data(spec, resolution, device)
 
 
 @lru_cache(maxsize=4)

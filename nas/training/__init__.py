@@ -1,9 +1,11 @@
-"""Short, seeded trainings: what `top1_pct` means."""
+"""Trainings: the short, seeded ones that `top1_pct` means, and the long ones that end in weights."""
 
-from nas.training.loop import Epoch, Trained, TrainingError, memory_format, precision, train
+from nas.training.loop import DivergedError, Epoch, Trained, TrainingError, train
 from nas.training.proxy import proxy, proxy_resolution
+from nas.training.settings import memory_format, precision
 
 __all__ = [
+    "DivergedError",
     "Epoch",
     "Trained",
     "TrainingError",

@@ -1,12 +1,11 @@
-"""Train a network for a short while and say how accurate it became on images it never saw."""
+"""A training under way: epoch by epoch, each from seeds of its own, so that one that was stopped can go on."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,24 +13,35 @@ from torch.nn import functional
 
 from nas.arch import Architecture
 from nas.data import Data
-from nas.data.split import Batches
+from nas.data.split import WHOLE, Batches, Part
 from nas.errors import NasError
+from nas.progressive import Stage, schedule
 from nas.recipe import Training
-from nas.training.optimizer import make_optimizers, set_rate
+from nas.training.augment import change_of, mix_of, moved
+from nas.training.averaging import average_of
+from nas.training.distil import Teacher, distilled
+from nas.training.optimizer import classifier_of, make_optimizers, set_rate
+from nas.training.plumbing import fabric_on, share_batch_norm
 from nas.training.proxy import build_for_training
-from nas.training.schedule import rate
+from nas.training.schedule import factor
+from nas.training.settings import hashed, layout, precision, quietly, seed_all
 
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+LOOK = 50  # steps between looks at whether the loss is still a number: a look waits for the device
+Source = Callable[[int], Data]  # the data at so many pixels
 
 
 class TrainingError(NasError):
     """A training that cannot start or did not end in a network."""
 
 
+class DivergedError(TrainingError):
+    """A loss that is no number any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of a training curve. Accuracies in percent; `train_pct` on the augmented batches while training.
+    """One epoch of a training curve. Accuracies in percent; `train_pct` on the changed batches while training.
 
     `held_pct` is on `held_images` images: all of them after the last epoch, and about the first 1,024 of a fixed
     shuffle before, so the last point of a curve may lie on another set than the others.
@@ -42,7 +52,9 @@ class Epoch:
     train_pct: float
     held_pct: float
     held_images: int
-    seconds: float  # since the training began
+    seconds: float  # since the training began, those of an earlier process included
+    resolution: int = 0  # pixels trained on
+    training_s: float = 0.0  # seconds of its steps and their data; evaluation left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,112 +68,279 @@ class Trained:
     batch: int  # images a step: the recipe's, or all of them where there are fewer
     arch: str  # notation of the network trained; empty for a module that is none of ours
 
+    @property
+    def training_s(self) -> float:
+        """Seconds of the steps and their data."""
+        return sum(epoch.training_s for epoch in self.curve)
 
-def train(
+
+@dataclass(frozen=True)
+class Ways:
+    """How a training differs from one that starts from nothing, alone: a teacher, weights that it starts from, others
+    that train beside it.
+
+    `start` puts the weights into the new network. `backbone_rate`: what the learning rate of all but the classifier is
+    multiplied by; 0 freezes it, batch norms too.
+    """
+
+    teacher: Teacher | None = None
+    start: Callable[[nn.Module], None] | None = None
+    backbone_rate: float = 1.0
+    resolution: int | None = None  # at which the training of a module ends, where the recipe does not say it
+    together: bool = False  # with the other processes that torchrun started
+
+
+PLAIN = Ways()
+
+
+def train(  # noqa: PLR0913
     net_or_arch: nn.Module | Architecture,
-    data: Data,
+    data: Data | Source,
     training: Training,
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
     on_epoch: Callable[[Epoch], None] | None = None,
+    resolution: int | None = None,
 ) -> Trained:
-    """Train on `data.train` by the recipe and measure top-1 accuracy on `data.held`.
+    """Train on the data's training images by the recipe and measure top-1 accuracy on its held-out ones.
 
     An Architecture (see `proxy`) is built from `seed`; a module (N, 3, R, R) → (N, classes) is trained in place. The
     same seed, recipe and data give the same result on one CPU, whatever its cores. Global random state is left alone.
+    `data` is a function of the pixels where the recipe shows several sizes; a module's training then ends at
+    `resolution`, or the recipe's.
 
-    Raises: TrainingError when the classes or the resolution differ from the data's, when the loss is no longer finite,
-    or when no image could be read.
+    Raises: TrainingError when the classes or the resolution differ from the data's, or when no image could be read;
+    DivergedError when the loss is no longer finite.
     """
     device = torch.device(device)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), _threads(training.threads):
-        _seed(seed, device)
-        net = net_or_arch
-        if isinstance(net, Architecture):
-            if net.classes != data.classes:
-                raise TrainingError(
-                    f"a network of {net.classes} classes cannot be trained on {data.name}: it has {data.classes}",
-                    "train proxy(arch, training, data.classes)",
-                )
-            if net.resolution != data.resolution:
-                raise TrainingError(
-                    f"a network of {net.resolution} px cannot be trained on {data.name} of {data.resolution} px",
-                    "load the data at proxy_resolution(arch, training)",
-                )
-            net = build_for_training(net, training)
-        run = _Run(net.to(device).to(memory_format=FORMATS[memory_format(training)]), data, training, seed, device)
-        return run.through(on_epoch)
+    with quietly(device, training.threads):
+        ways = Ways(resolution=resolution)
+        run = Run(net_or_arch, data, training, seed=seed, device=device, ways=ways)
+        for epoch in run.epochs():
+            if on_epoch:
+                on_epoch(epoch)
+    return run.trained()
 
 
-class _Run:
-    """One training under way."""
+class Run:
+    """One training: `epochs` goes through it, `tensors` and `facts` are all it needs to go on from where it is."""
 
-    def __init__(self, net: nn.Module, data: Data, training: Training, seed: int, device: torch.device) -> None:
-        self.net, self.data, self.training, self.device = net, data, training, device
-        self.generator = torch.Generator().manual_seed(seed)
-        self.optimizers = make_optimizers(net, training)
-        self.batch = max(1, min(training.batch, len(data.train)))
-        self.steps = training.epochs * (len(data.train) // self.batch)
-        self.step = 0
+    def __init__(
+        self,
+        net_or_arch: nn.Module | Architecture,
+        data: Data | Source,
+        training: Training,
+        *,
+        seed: int,
+        device: torch.device,
+        ways: Ways = PLAIN,
+    ) -> None:
+        self.training, self.seed, self.device, self.ways = training, seed, device, ways
+        seed_all(seed, device)
+        own = net_or_arch if isinstance(net_or_arch, Architecture) else data if isinstance(data, Data) else None
+        resolution = own.resolution if own else ways.resolution or training.resolution
+        self.source = _source_of(net_or_arch, data, training)
+        self.schedule = schedule(training, resolution)
+        self.held = self.source(training.held_resolution or resolution)
+        net = build_for_training(net_or_arch, training) if isinstance(net_or_arch, Architecture) else net_or_arch
+        if ways.start:
+            ways.start(net)
+        self.net = net.to(device).to(memory_format=layout(training))
+        self._prepare_norms()
+        self.fabric = fabric_on(device, precision(training, device), together=ways.together)
+        if ways.together:
+            self.fabric.launch()
+            self.net = share_batch_norm(self.net, device)
+        self.part = Part(self.fabric.global_rank, self.fabric.world_size)
+        if ways.backbone_rate == 0:
+            freeze(self.net)
+        optimizers = make_optimizers(self.net, training, ways.backbone_rate)
+        self.wrapped, *self.optimizers = self.fabric.setup(self.net, *optimizers)
+        self.average = average_of(self.net, training.ema) if training.ema else None
+        self.teacher = ways.teacher.to(device) if ways.teacher else None
+        first = self.source(self.schedule.stages[0].resolution)
+        self.batch = self._batch(len(first.train))
+        self.steps = training.epochs * (len(first.train) // self.batch)
+        self.step, self.curve = 0, list[Epoch]()
+        self._bad = torch.full((), -1, device=device)
 
-    def through(self, on_epoch: Callable[[Epoch], None] | None) -> Trained:
+    @property
+    def shown(self) -> nn.Module:
+        """The network that is evaluated and kept: the averaged one, where there is one."""
+        return self.average.module if self.average else self.net
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train the epochs that are left; each is yielded when it has ended. Raises: DivergedError, TrainingError."""
+        before = self.curve[-1].seconds if self.curve else 0.0
         began = time.perf_counter()
-        curve: list[Epoch] = []
-        for number in range(1, self.training.epochs + 1):
-            loss, train_pct = self._epoch()
-            if not math.isfinite(loss):
-                raise TrainingError(
-                    f"training diverged: the loss is {loss} in epoch {number} of {self.training.epochs}",
-                    f"lower learning_rate (now {self.training.learning_rate:g}) or raise warmup "
-                    f"(now {self.training.warmup:g})",
-                )
+        for number in range(len(self.curve) + 1, self.training.epochs + 1):
+            stage = self.schedule.at(number)
+            generator = self._seed_epoch(number)
+            started = time.perf_counter()
+            loss, train_pct = self._train(stage, generator)
+            took = time.perf_counter() - started
             last = number == self.training.epochs
             if last and self.training.recalibrate:
-                self._recalibrate()
-            held_pct, held_images = self._accuracy(None if last else 1024)
-            curve.append(Epoch(number, loss, train_pct, held_pct, held_images, time.perf_counter() - began))
-            if on_epoch:
-                on_epoch(curve[-1])
-        notation = str(getattr(self.net, "arch", ""))
-        seconds = time.perf_counter() - began
-        return Trained(curve[-1].held_pct, tuple(curve), seconds, self.step, self.batch, notation)
+                self._recalibrate(stage, generator)
+            held_pct, held_images = self.accuracy(None if last else 1024)
+            seconds = before + time.perf_counter() - began
+            self.curve.append(Epoch(number, loss, train_pct, held_pct, held_images, seconds, stage.resolution, took))
+            yield self.curve[-1]
 
-    def _epoch(self) -> tuple[float, float]:
+    def trained(self) -> Trained:
+        """How the training ended."""
+        notation = str(getattr(self.net, "arch", ""))
+        last = self.curve[-1]
+        return Trained(last.held_pct, tuple(self.curve), last.seconds, self.step, self.batch, notation)
+
+    # What a checkpoint holds.
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights, averages and the optimizers' memory, by name."""
+        found = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        if self.average:
+            found |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, state in optimizer.state_dict()["state"].items():
+                found |= {
+                    f"optimizer{number}.{index}.{key}": value for key, value in state.items() if value is not None
+                }
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """The rest, as JSON."""
+        return {"step": self.step, "curve": [asdict(epoch) for epoch in self.curve]}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Go on from what `tensors` and `facts` said. Raises: KeyError, RuntimeError, TypeError for another run's."""
+        self.net.load_state_dict(_below(tensors, "net."))
+        if self.average:
+            self.average.load_state_dict(_below(tensors, "average."))
+        for number, optimizer in enumerate(self.optimizers):
+            _remember(optimizer, _below(tensors, f"optimizer{number}."))
+        self.step = int(facts["step"])
+        self.curve = [Epoch(**epoch) for epoch in facts["curve"]]
+
+    def pace(self, stage: Stage, *, most: int = 8, cap: float = 20.0) -> list[float]:
+        """Seconds of up to `most` real steps of `stage` with their data, begun within `cap` seconds; the first, which
+        sets up, is left out. Leaves the training as it was."""
+        tensors = {name: tensor.clone() for name, tensor in self.tensors().items()}
+        facts, generator, seconds = self.facts(), self._seed_epoch(0), list[float]()
+        began = moment = time.perf_counter()
+        for _ in self._steps(stage, generator):
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            now = time.perf_counter()
+            seconds.append(now - moment)
+            moment = now
+            if len(seconds) > most or (now - began > cap and not self.ways.together):
+                break
+        self.restore(tensors, facts)
+        self._bad.fill_(-1)
+        return seconds[1:] or seconds
+
+    # One epoch.
+
+    def _train(self, stage: Stage, generator: torch.Generator) -> tuple[float, float]:
         """One epoch of steps: mean loss, and accuracy in percent on its batches."""
-        self.net.train()
-        total, right, seen = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        for images, labels in self._on_device(self._training_batches()):
-            set_rate(self.optimizers, self.training.learning_rate * rate(self.step, self.steps, self.training.warmup))
-            with self._autocast():
-                logits = self.net(images)
-                loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.training.label_smoothing)
-            self.net.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            for optimizer in self.optimizers:
-                optimizer.step()
-            self.step += 1
-            total += loss.detach() * len(labels)
-            right += (logits.detach().argmax(1) == labels).sum()
+        total, right, seen = (torch.zeros((), device=self.device) for _ in range(3))
+        for logits, loss, labels in self._steps(stage, generator):
+            total += loss * len(labels)
+            right += (logits.argmax(1) == _numbers(labels)).sum()
             seen += len(labels)
+            if self.step % LOOK == 0:
+                self._look()
+        self._look()
+        total, right, seen = self.fabric.all_reduce(torch.stack((total, right, seen)), reduce_op="sum")
         if not seen:
-            raise TrainingError(f"data '{self.data.name}': no training image could be read")
-        return float(total) / seen, 100 * float(right) / seen
+            raise TrainingError(f"data '{self.held.name}': no training image could be read")
+        return float(total / seen), 100 * float(right / seen)
+
+    def _steps(self, stage: Stage, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Logits (N, classes), mean loss and labels of each step of one epoch, once it is done."""
+        self._set(stage)
+        mix = mix_of(stage, self.held.classes)
+        for whole, truth in self._batches(stage, generator, self.part):
+            images, labels = mix(whole, truth) if mix else (whole, truth)
+            set_rate(self.optimizers, self.training.learning_rate * factor(self.training, self.step, self.steps))
+            logits, loss = self._step(images, labels)
+            self._bad = torch.where((self._bad < 0) & ~loss.isfinite(), self.step, self._bad)
+            self.step += 1
+            yield logits, loss, labels
+
+    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the optimizers, in as many parts as the recipe says: logits (N, classes), and the mean loss."""
+        parts = min(self.training.accumulate, len(images))
+        answers, losses = [], []
+        for number, (shown, truth) in enumerate(zip(images.chunk(parts), labels.chunk(parts), strict=True), 1):
+            with self.fabric.no_backward_sync(self.wrapped, enabled=number < parts and self.ways.together):
+                logits = self.wrapped(shown)
+                loss = self._loss(logits, shown, truth) * (len(shown) / len(images))
+                self.fabric.backward(loss)
+            answers.append(logits.detach())
+            losses.append(loss.detach())
+        if self.training.clip:
+            learning = [parameter for parameter in self.net.parameters() if parameter.grad is not None]
+            nn.utils.clip_grad_norm_(learning, self.training.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.net.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update_parameters(self.net)
+        return torch.cat(answers), torch.stack(losses).sum()
+
+    def _loss(self, logits: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        training = self.training
+        hard = functional.cross_entropy(logits.float(), labels, label_smoothing=training.label_smoothing)
+        if self.teacher is None:
+            return hard
+        with self.fabric.autocast():
+            answers = self.teacher(images)
+        return distilled(hard, logits, answers, training.temperature, training.hard_weight)
+
+    def _look(self) -> None:
+        """Raises: DivergedError where a step since the last look had a loss that is no number."""
+        step = int(self._bad)
+        if step < 0:
+            return
+        rate = self.training.learning_rate * factor(self.training, step, self.steps)
+        an_epoch = max(1, self.steps // self.training.epochs)
+        raise DivergedError(
+            f"training diverged: the loss is no number at step {step + 1} of {self.steps}, in epoch "
+            f"{step // an_epoch + 1} of {self.training.epochs}, at a learning rate of {rate:.3g}",
+            f"lower learning_rate (now {self.training.learning_rate:g}), raise warmup (now {self.training.warmup:g}) "
+            f"or cut gradients with clip (now {self.training.clip:g})",
+        )
+
+    def _set(self, stage: Stage) -> None:
+        """The network in train mode, under the stage's dropout; what is frozen stays as it is."""
+        self.wrapped.train()
+        if self.ways.backbone_rate == 0:
+            self.net.eval()
+            classifier_of(self.net).train()
+        if isinstance(dropout := getattr(self.net, "dropout", None), nn.Dropout):
+            dropout.p = stage.dropout
+            dropout.train()
+
+    # Its end.
 
     @torch.no_grad()
-    def _recalibrate(self) -> None:
+    def _recalibrate(self, stage: Stage, generator: torch.Generator) -> None:
         """Batch-norm statistics anew, as a plain mean over some training batches under the final weights.
 
         Only the norms are in train mode: statistics under dropout or drop-path are not those of the network in use.
         """
-        norms = [module for module in self.net.modules() if isinstance(module, BATCH_NORMS)]
+        norms = [module for module in self.shown.modules() if isinstance(module, BATCH_NORMS)]
+        if self.ways.backbone_rate == 0 or not norms:
+            return
         momenta = [norm.momentum for norm in norms]
-        self.net.eval()
+        self.shown.eval()
         for norm in norms:
             norm.train()
             norm.reset_running_stats()
             norm.momentum = None  # cumulative mean
-        for number, (images, _) in enumerate(self._on_device(self._training_batches()), 1):
+        for number, (images, _) in enumerate(self._batches(stage, generator, WHOLE), 1):
             self._logits(images)
             if number == self.training.recalibrate:
                 break
@@ -169,69 +348,117 @@ class _Run:
             norm.momentum = momentum
 
     @torch.no_grad()
-    def _accuracy(self, most: int | None) -> tuple[float, int]:
+    def accuracy(self, most: int | None = None) -> tuple[float, int]:
         """(top-1 accuracy in percent on held-out images, how many they were): all, or batches of a fixed shuffle until
-        `most` were seen."""
-        self.net.eval()
-        right = seen = 0
+        `most` were seen. Several processes share the batches."""
+        self.shown.eval()
+        right, seen, read = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         order = None if most is None else torch.Generator().manual_seed(0)
-        size = 256 if most is None else min(256, len(self.data.held))
-        for images, labels in self._on_device(self.data.held.batches(max(1, size), order)):
-            right += int((self._logits(images).argmax(1) == labels).sum())
-            seen += len(labels)
-            if most is not None and seen >= most:
+        size = 256 if most is None else min(256, len(self.held.held))
+        for number, (images, labels) in enumerate(self._on_device(self.held.held.batches(max(1, size), order))):
+            read += len(labels)
+            if number % self.part.of == self.part.rank:
+                right += (self._logits(images).argmax(1) == _numbers(labels)).sum()
+                seen += len(labels)
+            if most is not None and read >= most:
                 break
+        right, seen = self.fabric.all_reduce(torch.stack((right, seen)), reduce_op="sum")
         if not seen:
-            raise TrainingError(f"data '{self.data.name}': no held-out image could be read")
-        return 100 * right / seen, seen
+            raise TrainingError(f"data '{self.held.name}': no held-out image could be read")
+        return 100 * float(right / seen), int(seen)
 
-    def _training_batches(self) -> Batches:
-        return self.data.train.batches(self.batch, self.generator, self.training.augment)
+    # Helpers.
+
+    def _batch(self, images: int) -> int:
+        """Images a step, of all processes together. Raises: TrainingError where they cannot be shared out."""
+        of = self.part.of
+        batch = min(self.training.batch, images) // of * of
+        if not images:
+            raise TrainingError(f"data '{self.held.name}': no training image could be read")
+        if not batch:
+            raise TrainingError(f"a batch of {min(self.training.batch, images)} for {of} processes", "start fewer")
+        return batch
+
+    def _prepare_norms(self) -> None:
+        if self.training.batch_norm_momentum == Training().batch_norm_momentum:
+            return  # torch's, and a foreign network's may be its own
+        for module in self.net.modules():
+            if isinstance(module, BATCH_NORMS):
+                module.momentum = self.training.batch_norm_momentum
+
+    def _seed_epoch(self, number: int) -> torch.Generator:
+        """Global random state for `number`, of its own in every process, and the generator that orders the data."""
+        seed_all(hashed(self.seed, number, self.part.rank), self.device)
+        return torch.Generator().manual_seed(hashed(self.seed, number))
+
+    def _batches(self, stage: Stage, generator: torch.Generator, part: Part) -> Batches:
+        split = self.source(stage.resolution).train
+        change = change_of(self.training, stage)
+        return self._on_device(split.batches(self.batch, generator, moved(self.training), change, part))
 
     def _on_device(self, batches: Batches) -> Batches:
         """Images and labels moved once, whether the data lie on the device, as small sets do, or are streamed."""
-        layout = FORMATS[memory_format(self.training)]
+        order = layout(self.training)
         for images, labels in batches:
-            yield images.to(self.device, memory_format=layout), labels.to(self.device)
+            yield images.to(self.device, memory_format=order), labels.to(self.device)
 
     def _logits(self, images: Tensor) -> Tensor:
-        with self._autocast():
-            logits: Tensor = self.net(images)
+        with self.fabric.autocast():
+            logits: Tensor = self.shown(images)
         return logits
 
-    def _autocast(self) -> AbstractContextManager[None]:
-        bf16 = precision(self.training, self.device) == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
+
+def freeze(net: nn.Module) -> None:
+    """Let only the classifier learn."""
+    net.requires_grad_(False)
+    classifier_of(net).requires_grad_(True)
 
 
-def precision(training: Training, device: torch.device) -> str:
-    """`bf16` (autocast, fp32 weights) or `fp32`: what the recipe's precision means on `device`."""
-    if training.precision == "auto":
-        return "bf16" if device.type == "cuda" else "fp32"
-    return training.precision
+def _numbers(labels: Tensor) -> Tensor:
+    """Class numbers (N,) of labels (N,), or of shares (N, classes)."""
+    return labels.argmax(1) if labels.ndim == 2 else labels
 
 
-def memory_format(training: Training) -> str:
-    """channels_last unless asked otherwise: on CPU too it is 1.5 to 4 times as fast for small depthwise maps."""
-    return "channels_last" if training.memory_format == "auto" else training.memory_format
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _seed(seed: int, device: torch.device) -> None:
-    """Seed the CPU and `device`. `torch.manual_seed` would seed every GPU, and only this one is put back."""
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
+def _remember(optimizer: torch.optim.Optimizer, memory: Mapping[str, Tensor]) -> None:
+    """Give an optimizer its memory back, laid out as its parameters are: fused steps go through both as they lie."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in memory.items():
+        index, _, key = name.partition(".")
+        own = parameters[int(index)]
+        laid = torch.empty_like(own).copy_(tensor) if own.shape == tensor.shape else tensor
+        state.setdefault(int(index), {})[key] = laid
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """torch's CPU threads set to `count`, and back. Two threads that share a busy core wait for each other at every
-    operation: steps of 0.1 s became 3 s."""
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _source_of(net_or_arch: nn.Module | Architecture, data: Data | Source, training: Training) -> Source:
+    """The data by their pixels, checked against the network. Raises: TrainingError where the two do not fit."""
+    arch = net_or_arch if isinstance(net_or_arch, Architecture) else None
+    if not isinstance(data, Data):
+        return lambda pixels: _checked(data(pixels), arch)
+    if arch and arch.resolution != data.resolution:
+        raise TrainingError(
+            f"a network of {arch.resolution} px cannot be trained on {data.name} of {data.resolution} px",
+            "load the data at proxy_resolution(arch, training)",
+        )
+    sizes = {*schedule(training, data.resolution).sizes, training.held_resolution or data.resolution}
+    if other := sorted(sizes - {data.resolution}):
+        raise TrainingError(
+            f"the recipe shows images of {other[0]} px, and the data are of {data.resolution} px alone",
+            "give a function of the pixels, such as lambda pixels: load_data(spec, resolution=pixels)",
+        )
+    _checked(data, arch)
+    return lambda _: data
+
+
+def _checked(data: Data, arch: Architecture | None) -> Data:
+    if arch and arch.classes != data.classes:
+        raise TrainingError(
+            f"a network of {arch.classes} classes cannot be trained on {data.name}: it has {data.classes}",
+            "train proxy(arch, training, data.classes)",
+        )
+    return data

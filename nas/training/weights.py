@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from nas.arch import Architecture
-from nas.errors import NasError
+from nas.errors import NasError, raised
 from nas.files import write_whole
 from nas.foreign import Foreign, read
 from nas.resources import is_file
 
+IMAGENET = (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)  # torchvision's, in bytes
 ABOUT = "nas"  # the key of our part of a file's metadata
 
 
@@ -41,8 +43,23 @@ class Weights:
     @property
     def arch(self) -> Architecture | Foreign | None:
         """The network that the file names. None where it names none."""
-        text = self.about.get("arch")
-        return read(text) if isinstance(text, str) and text else None
+        text, eps = self.about.get("arch"), self.about.get("norm_eps")
+        if not isinstance(text, str) or not text:
+            return None
+        named = read(text)
+        known = isinstance(named, Architecture) and isinstance(eps, float) and 0 < eps < 1
+        return replace(named, norm_eps=eps) if known else named  # type: ignore[arg-type]
+
+    @property
+    def statistics(self) -> tuple[Tensor, Tensor] | None:
+        """Mean and deviation (3,), in bytes, by which its images were normalised. None where it does not say."""
+        found = []
+        for key in ("mean", "deviation"):
+            values = self.about.get(key)
+            if not isinstance(values, list) or len(values) != 3 or not all(map(_is_number, values)):
+                return None
+            found.append(torch.tensor([float(value) for value in values]))
+        return found[0], found[1]
 
     @property
     def classes(self) -> int | None:
@@ -81,6 +98,34 @@ def read_weights(path: Path) -> Weights:
     return Weights(str(path), tensors, about)
 
 
+def torchvision_weights(name: str, net: nn.Module) -> Weights:
+    """torchvision's default weights of its model `name`, by the names of `net`, which is the same network.
+
+    They are read from torch's cache, or downloaded into it. Its images are normalised by ImageNet's statistics.
+
+    Raises: WeightsError where there are none, or they cannot be had.
+    """
+    from torchvision.models import get_model_weights
+
+    try:
+        chosen = get_model_weights(name).DEFAULT
+    except (ValueError, AttributeError) as error:
+        raise WeightsError(f"torchvision:{name}: no weights: {error}") from None
+    try:
+        found = chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except Exception as error:  # of the network, the file system, or a file that is none of torchvision's
+        raise WeightsError(
+            f"torchvision:{name}: weights cannot be had: {raised(error)}",
+            f"download {chosen.url.rpartition('/')[2]} into torch's cache (TORCH_HOME/hub/checkpoints), or give a file",
+        ) from None
+    own, theirs = net.state_dict(), list(found.items())
+    mapped = dict(zip(own, (tensor for _, tensor in theirs), strict=False))
+    if len(own) != len(theirs):
+        mapped |= dict(theirs[len(own) :])
+    about = {"from": f"torchvision:{name}", "mean": list(IMAGENET[0]), "deviation": list(IMAGENET[1])}
+    return Weights(f"torchvision:{name}", mapped, about)
+
+
 def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
     """Copy `weights` into `net`; names that begin with `but` stay as they are.
 
@@ -93,7 +138,9 @@ def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
         hint += f": '{text}'"
     for name, tensor in own.items():
         if name not in found:
-            raise WeightsError(f"{weights.path}: weights of another network: '{name}' {_shape(tensor)} is missing", hint)
+            raise WeightsError(
+                f"{weights.path}: weights of another network: '{name}' {_shape(tensor)} is missing", hint
+            )
         if found[name].shape != tensor.shape:
             raise WeightsError(
                 f"{weights.path}: weights of another network: '{name}' is {_shape(found[name])}, "
@@ -108,6 +155,10 @@ def load(net: nn.Module, weights: Weights, *, but: str = "") -> None:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{weights.path}: '{name}' holds values that are no numbers", "train it again")
     net.load_state_dict(found, strict=not but)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _shape(tensor: Tensor) -> str:

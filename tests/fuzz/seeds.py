@@ -34,6 +34,22 @@ RECIPES = [
     {"name": "b", "grid": {"base": "efficientnet-b0", "range": [1.0, 1.5]}, "timing": {"batch": 4}},
 ]  # fmt: skip
 
+TRAININGS = [
+    *_shipped("recipes", ("efficientnetv2-s", "efficientnetv2-m-code", "efficientnet")),
+    {"width": 1.0, "epochs": 4, "dropout": 0.2, "progressive": {"stages": 2, "resolution": 16, "dropout": 0.0}},
+]
+WEIGHTS = [
+    {"__metadata__": {"nas": '{"arch": "r64 s8 m1k3s1c8n1 h16 y3", "norm_eps": 0.001, "mean": [1, 2, 3], '
+                             '"deviation": [4, 5, 6], "top1_pct": 50.5}'},
+     "classifier.bias": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]},
+     "head.0.weight": {"dtype": "I64", "shape": [2, 2], "data_offsets": [12, 44]}},
+    {"a": {"dtype": "F32", "shape": [2, 8], "data_offsets": [0, 64]}},
+]  # fmt: skip
+CHECKPOINTS = [
+    {"schema": 1, "epoch": 1, "file": "checkpoint-0001.safetensors", "identity": {"seed": 0}, "step": 4, "curve": [],
+     "sha256": "411a485216e432ece6b9af94fa32154cf79a2a56d4f81266baa50063f45092bd"},
+]  # fmt: skip
+
 NOTATIONS = [
     "r224 s32 m1k3s1c16n1se0.25 m6k3s2c24n2se0.25 h1280",
     "r64 s8k7p2 n0.25k3s1c64n3g4 b1k3s2c128n2 d1k3s1c8n1 h0 y10 relu6",

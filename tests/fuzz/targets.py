@@ -99,6 +99,36 @@ def _recipe(data: bytes) -> object:
     return recipe.identity(), recipe.measured, recipe.parsed_limits, recipe.parsed_objectives
 
 
+def _training(data: bytes) -> object:
+    from nas.progressive import schedule
+    from nas.recipe import load_training
+
+    Path("input.yaml").write_bytes(data)
+    training = load_training("input.yaml")
+    return str(schedule(training, training.resolution)), training.said()
+
+
+def _weights(data: bytes) -> object:
+    """A weights file whose header is spoilt; and the input as a whole file."""
+    from nas.training.weights import read_weights
+
+    path = Path("input.safetensors")
+    path.write_bytes(data)
+    with contextlib.suppress(NasError):
+        read_weights(path)
+    path.write_bytes(len(data).to_bytes(8, "little") + data + bytes(64))
+    weights = read_weights(path)
+    return weights.arch, weights.classes, weights.statistics, weights.about
+
+
+def _checkpoint(data: bytes) -> object:
+    from nas.training.checkpoint import NAME, read_checkpoint
+
+    Path(NAME).write_bytes(data)
+    Path("checkpoint-0001.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    return read_checkpoint(Path())
+
+
 def _notation(data: bytes) -> object:
     from nas.arch import parse
     from nas.cost import cost
@@ -283,11 +313,14 @@ def _texts(pool: list[str]) -> tuple[Callable[[], Input], Callable[[], list[byte
 
 
 TARGETS: dict[str, Target] = {
-    "space files": Target(_space, *_documents(list(seeds.SPACES), as_yaml), 0.16),
+    "space files": Target(_space, *_documents(list(seeds.SPACES), as_yaml), 0.13),
     "architecture files": Target(_architecture, *_documents(list(seeds.ARCHITECTURES), as_yaml), 0.07),
     "recipes": Target(_recipe, *_documents(list(seeds.RECIPES), as_yaml), 0.14),
-    "notation": Target(_notation, *_texts(seeds.NOTATIONS), 0.18),
-    "records": Target(_records, *_documents(list(seeds.RECORDS), _lines), 0.14),
+    "training recipes": Target(_training, *_documents(list(seeds.TRAININGS), as_yaml), 0.04),
+    "weights": Target(_weights, *_documents(list(seeds.WEIGHTS), as_json), 0.04, covered=False),
+    "checkpoints": Target(_checkpoint, *_documents(list(seeds.CHECKPOINTS), as_json), 0.02, covered=False),
+    "notation": Target(_notation, *_texts(seeds.NOTATIONS), 0.14),
+    "records": Target(_records, *_documents(list(seeds.RECORDS), _lines), 0.11),
     "records in a report": Target(_report, *_documents(list(seeds.RECORDS), _lines), 0.03, covered=False),
     "URLs and references": Target(_reference, *_texts([*seeds.URLS, *seeds.FOREIGN]), 0.05, covered=False),
     "expressions": Target(_expression, *_texts(seeds.EXPRESSIONS), 0.08),

@@ -48,7 +48,12 @@ def short_run(tmp_path: Path, engine: str, inputs: int, *targets: str) -> None:
 
 
 def test_spoilt_documents_and_texts_are_refused_in_one_line(tmp_path: Path) -> None:
-    short_run(tmp_path, "hypothesis", 2_000, "space files", "recipes", "notation", "records", "expressions", "settings")
+    names = ("space files", "recipes", "notation", "records", "expressions", "settings")
+    short_run(tmp_path, "hypothesis", 2_000, *names)
+
+
+def test_spoilt_trainings_are_refused_in_one_line(tmp_path: Path) -> None:
+    short_run(tmp_path, "hypothesis", 3_000, "training recipes", "weights", "checkpoints")
 
 
 def test_spoilt_command_lines_end_with_a_code_of_their_own(tmp_path: Path) -> None:

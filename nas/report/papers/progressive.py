@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas.progressive import rise
 from nas.report.papers.facts import Fact
 
 
@@ -13,5 +14,5 @@ def stage_sizes(row: Fact) -> tuple[int, ...]:
     """
     low, high, count = int(row["image_min"]), int(row["image_max"]), int(row["stages"])
     if row["where"] == "paper":
-        return tuple(round(low + (high - low) * place / (count - 1)) for place in range(count))
+        return tuple(map(round, rise(low, high, count)))
     return tuple(low + (high - low) * (place + 1) // count for place in range(count))

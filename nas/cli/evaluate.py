@@ -1,0 +1,88 @@
+"""`nas evaluate`: what trained weights are worth on held-out images."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli import console
+from nas.cli.options import DEFAULT_STORAGE, NOTATION, Device, Json, Storage, pick_device
+from nas.errors import NasError
+
+if TYPE_CHECKING:
+    from nas.training.evaluation import Evaluation
+
+
+def evaluate(  # noqa: PLR0913, PLR0917
+    ref: Annotated[
+        str, typer.Argument(help=f"A weights file that says what network it is of, or a network: {NOTATION}.")
+    ],
+    data: Annotated[str, typer.Option(envvar="NAS_DATA", help="fractals, digits, folder:PATH, cifar10:ROOT, …")],
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network's weights; left out where REF is the file.")
+    ] = None,
+    resolution: Annotated[int | None, typer.Option(min=8, max=2048, help="Pixels; else those of the weights.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 256,
+    device: Device = "auto",
+    storage: Storage = DEFAULT_STORAGE,
+    json_output: Json = False,
+) -> None:
+    """Evaluate trained weights on the held-out images of a data set: accuracy, confusion, calibration.
+
+    Examples:
+
+      nas evaluate runs/mine/weights.safetensors --data fractals
+
+      nas evaluate first:2 --weights runs/mine/weights.safetensors --data fractals --resolution 40
+    """
+    import torch
+
+    from nas.cli.training_job import read_network
+    from nas.data import load_data
+    from nas.training.evaluation import evaluate as measured
+
+    chosen = torch.device(pick_device(device))
+    ready = read_network(ref if weights else "", weights or Path(ref), storage)
+    pixels = resolution or ready.arch.resolution
+    found = load_data(data, resolution=pixels, device=chosen)
+    if found.classes != ready.arch.classes:
+        raise NasError(
+            f"{weights or ref} tells {ready.arch.classes} classes apart; {found.name} has {found.classes}",
+            "give the data that it was trained on, or train it on these: nas train REF --data … --weights …",
+        )
+    if ready.statistics:
+        found = found.normalised(*ready.statistics)
+    result = measured(ready.net.to(chosen), found.held, found.names, device=chosen, batch=batch)
+    if json_output:
+        console.show_json({"arch": str(ready.arch), "data": data, "resolution": pixels, **asdict(result)})
+        return
+    _print(result, data, pixels)
+
+
+def _print(result: Evaluation, data: str, pixels: int) -> None:
+    from nas.report.table import Column, Table, text
+
+    five = "" if result.top5_pct is None else f"   top-5 {result.top5_pct:.2f} %"
+    console.result().print(
+        f"top-1 {result.top1_pct:.2f} %{five}   of {result.images:,} held-out images of {data} at {pixels} px, "
+        f"{result.classes} classes\n"
+        f"calibration error {result.calibration_error_pct:.2f} %   confidence {result.mean_confidence_pct:.2f} %   "
+        f"cross-entropy {result.loss:.3f}",
+        soft_wrap=True,
+    )
+    if not result.worst:
+        return
+    columns = (
+        Column("class", "worst classes"), Column("images", "images", "number"),
+        Column("recall", "recognised", "number"), Column("taken", "taken most for"),
+        Column("share", "of them", "number"),
+    )  # fmt: skip
+    rows = [
+        (one.name, one.images, f"{one.recall_pct:.1f} %", one.taken_for, f"{one.taken_pct:.1f} %")
+        for one in result.worst
+    ]
+    table = Table("worst", "", columns, tuple(tuple(map(text, row)) for row in rows))
+    console.show(console.as_rich(table))

@@ -1,0 +1,115 @@
+"""A training as it runs: its schedule and what it may take, an epoch a line or a bar, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from nas.cli import console
+
+if TYPE_CHECKING:
+    from nas.progressive import Schedule
+    from nas.report.table import Table
+    from nas.training.loop import Epoch, Trained
+    from nas.training.session import Forecast, Session
+
+
+def announce(session: Session, forecasts: Sequence[Forecast]) -> None:
+    """Say what is trained on what, by which schedule, and what that may take."""
+    job, run = session.job, session.run
+    data = run.held
+    where = f"{job.device}" + (f", {run.part.of} processes" if run.part.of > 1 else "")
+    state = f"resuming: {session.resumed} of {job.training.epochs} epochs done" if session.resumed else "new"
+    images = len(job.source(run.schedule.stages[-1].resolution).train)
+    console.say(f"train  {job.arch}")
+    console.say(
+        f"data   {job.training.data}, {images:,} training and {len(data.held):,} held-out images of {data.classes} "
+        f"classes     device {where}"
+    )
+    console.say(f"folder {job.folder} ({state})     batch {run.batch}, {run.steps:,} steps, {job.training.optimizer}")
+    console.messages().print(console.as_rich(stages(run.schedule, forecasts)))
+    console.say(
+        f"expected {clock(sum(one.seconds for one in forecasts))}: steps × the median of a few real ones at each size; "
+        "evaluation comes on top"
+    )
+
+
+def stages(schedule: Schedule, forecasts: Sequence[Forecast]) -> Table:
+    """Table 6 of a training, transposed: a row a stage, with its speed and what it may take."""
+    from nas.report.table import Column, Table, text
+
+    columns = ("epochs", "image size", "RandAugment", "mixup", "CutMix", "dropout", "images/s", "expected")
+    by_stage = {one.stage: one for one in forecasts}
+    rows = []
+    for stage in schedule.stages:
+        found = by_stage.get(stage)
+        measured = (f"{found.images_per_s:,.0f}", clock(found.seconds)) if found else ("–", "done")
+        values = (stage.resolution, stage.randaugment, stage.mixup, stage.cutmix, stage.dropout)
+        cells = (f"{stage.first}–{stage.last}", *(f"{value:g}" for value in values), *measured)
+        rows.append(tuple(map(text, cells)))
+    return Table("stages", "", tuple(Column(label, label, "number") for label in columns), tuple(rows))
+
+
+def clock(seconds: float) -> str:
+    """`4.2 s`, `1:05`, `2:03:04`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def line(epoch: Epoch, epochs: int) -> str:
+    """One epoch in one line."""
+    return (
+        f"epoch {epoch.epoch}/{epochs}  {epoch.resolution} px  loss {epoch.loss:.3f}  train {epoch.train_pct:.1f} %  "
+        f"held-out {epoch.held_pct:.1f} % of {epoch.held_images:,}  {clock(epoch.training_s)}"
+    )
+
+
+@contextmanager
+def watch(epochs: int, done: int, expected: Sequence[float]) -> Iterator[Callable[[Epoch], None]]:
+    """Show every epoch: a line each, and on a terminal a bar under them with the time that is left.
+
+    `expected`: seconds of each epoch that is left; the time left is theirs, stretched by how far off they were so far.
+    """
+    if not sys.stderr.isatty() or console.MANNERS.quiet:
+        yield lambda epoch: console.say(line(epoch, epochs))
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=console.messages(), transient=True) as progress:
+        whole = sum(expected)
+        task = progress.add_task("train", total=epochs, completed=done, left=f"{clock(whole)} left")
+        took, gone = 0.0, 0.0
+
+        def show(epoch: Epoch) -> None:
+            nonlocal took, gone
+            took, gone = took + epoch.training_s, gone + expected[epoch.epoch - done - 1]
+            left = (whole - gone) * took / gone if gone else 0.0
+            progress.console.print(line(epoch, epochs))
+            progress.update(task, completed=epoch.epoch, left=f"{clock(left)} left")
+
+        yield show
+
+
+def compare(forecasts: Sequence[Forecast], trained: Trained) -> list[tuple[Forecast, float]]:
+    """What every stage took, in seconds, beside what it was expected to."""
+    found = []
+    for one in forecasts:
+        last = one.stage.last
+        own = [epoch.training_s for epoch in trained.curve if last - one.epochs < epoch.epoch <= last]
+        found.append((one, sum(own)))
+    return found
+
+
+def took(forecasts: Sequence[Forecast], trained: Trained) -> str:
+    """`took 12.1 s, expected 11.8 s (16 px 4.1 of 4.0 s, 32 px 8.0 of 7.8 s); with evaluation 13.0 s`."""
+    pairs = compare(forecasts, trained)
+    each = ", ".join(f"{one.stage.resolution} px {clock(real)} of {clock(one.seconds)}" for one, real in pairs)
+    real, expected = sum(real for _, real in pairs), sum(one.seconds for one, _ in pairs)
+    stages = f" ({each})" if len(pairs) > 1 else ""
+    return f"took {clock(real)}, expected {clock(expected)}{stages}; with evaluation {clock(trained.seconds)}"

@@ -1,0 +1,242 @@
+"""A training in a folder: checkpoints after every epoch, TensorBoard logs, and weights at its end."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nas.arch import Architecture
+from nas.environment import environment
+from nas.errors import NasError
+from nas.files import make_private_folder, write_whole
+from nas.foreign import Foreign
+from nas.nets import build_foreign
+from nas.progressive import Stage
+from nas.recipe import Training
+from nas.training.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+)
+from nas.training.loop import DivergedError, Epoch, Run, Source, Trained, Ways
+from nas.training.plumbing import rank
+from nas.training.settings import memory_format, precision, quietly, seed_all
+from nas.training.weights import write_weights
+
+WEIGHTS = "weights.safetensors"
+RESULT = "result.json"
+
+
+class SessionError(NasError):
+    """A folder that holds another training, or one that has ended."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training as it was asked for. `arch` is what is trained: of the data's classes, at the pixels it ends at.
+
+    `said`: what else the weights' file tells of their origin. `identity` must not change when the training goes on.
+    """
+
+    arch: Architecture | Foreign
+    source: Source
+    training: Training
+    folder: Path
+    seed: int = 0
+    device: str = "cpu"
+    ways: Ways = field(default_factory=Ways)
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def used(self) -> Architecture | Foreign:
+        """The network as it is evaluated: at the pixels of the held-out images."""
+        return replace(self.arch, resolution=self.training.held_resolution or self.arch.resolution)
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with, as JSON."""
+        training = self.training.model_dump(mode="json")
+        return {"arch": str(self.arch), "seed": self.seed, **self.said, **training}
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the epochs that are left of one stage may take: from the median of a few real steps, evaluation left out."""
+
+    stage: Stage
+    epochs: int  # that are left
+    images_per_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A training that has ended: how, where its weights are, and what the file says of them."""
+
+    trained: Trained
+    weights: Path
+    about: Mapping[str, Any]
+
+
+class Session:
+    """One training in its folder. Of several processes only the first writes."""
+
+    def __init__(self, job: Job, *, resume: bool) -> None:
+        """Raises: SessionError, CheckpointError for a folder that holds something else than this training's beginning;
+        TrainingError, WeightsError where it cannot start."""
+        self.job, self.device = job, torch.device(job.device)
+        self.first = rank() == 0
+        found = self._found(resume)
+        with quietly(self.device, job.training.threads):
+            ways = replace(job.ways, resolution=job.arch.resolution)
+            self.run = Run(self._network(), job.source, job.training, seed=job.seed, device=self.device, ways=ways)
+            if found:
+                self._restore(found)
+        self.resumed = len(self.run.curve)
+
+    def forecast(self, cap: float = 10.0) -> list[Forecast]:
+        """What the stages that are left may take; each is timed for at most `cap` seconds."""
+        found, an_epoch = [], self.run.steps // self.job.training.epochs
+        with quietly(self.device, self.job.training.threads):
+            for stage in self.run.schedule.stages:
+                epochs = min(stage.epochs, stage.last - self.resumed)
+                if epochs > 0:
+                    step = statistics.median(self.run.pace(stage, cap=cap))
+                    found.append(Forecast(stage, epochs, self.run.batch / step, epochs * an_epoch * step))
+        return found
+
+    def go(self, on_epoch: Callable[[Epoch], None]) -> Finished:
+        """Train to the end. Raises: DivergedError, saying which checkpoint is left; CheckpointError on a full disk."""
+        with quietly(self.device, self.job.training.threads), closing(_Log(self._prepare(), self.resumed)) as log:
+            try:
+                for epoch in self.run.epochs():
+                    if self.first and epoch.epoch < self.job.training.epochs:
+                        self._save(epoch.epoch)
+                    log.add(epoch)
+                    on_epoch(epoch)
+            except DivergedError as error:
+                raise DivergedError(f"{error}; {self._last_good()}", error.hint) from None
+        return self._finish()
+
+    def _found(self, resume: bool) -> Checkpoint | None:
+        folder = self.job.folder
+        if (folder / RESULT).exists():
+            raise SessionError(f"{folder}: holds a training that has ended", "name another folder with -o")
+        found = read_checkpoint(folder)
+        if found is None:
+            return None
+        if not resume:
+            raise SessionError(
+                f"{folder}: holds a training of which {found.epoch} epochs are done",
+                "add --resume to go on with it, or name another folder with -o",
+            )
+        for key, value in self.job.identity().items():
+            if found.identity.get(key) != value:
+                raise SessionError(
+                    f"{folder}: its training has {key} {found.identity.get(key)!r}; got {value!r}",
+                    "resume it as it was begun, or name another folder with -o",
+                )
+        return found
+
+    def _network(self) -> Architecture | nn.Module:
+        if isinstance(self.job.arch, Architecture):
+            return self.job.arch
+        seed_all(self.job.seed, self.device)
+        return build_foreign(self.job.arch)
+
+    def _restore(self, found: Checkpoint) -> None:
+        try:
+            self.run.restore(found.tensors, found.facts)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CheckpointError(f"{self.job.folder}: its checkpoint does not fit: {reason}", "begin anew") from None
+
+    def _prepare(self) -> Path | None:
+        if not self.first:
+            return None
+        try:
+            return make_private_folder(self.job.folder)
+        except OSError as error:
+            raise SessionError(f"{self.job.folder}: cannot be made: {error.strerror}", "name another with -o") from None
+
+    def _save(self, epoch: int) -> None:
+        checkpoint = Checkpoint(epoch, self.run.tensors(), self.run.facts(), self.job.identity())
+        save_checkpoint(self.job.folder, checkpoint)
+
+    def _last_good(self) -> str:
+        done = len(self.run.curve)
+        return f"{self.job.folder} has the checkpoint of epoch {done}" if done else "no epoch had ended"
+
+    def _finish(self) -> Finished:
+        trained, path = self.run.trained(), self.job.folder / WEIGHTS
+        about = self._about(trained)
+        if self.first:
+            write_weights(path, self.run.shown.state_dict(), about)
+            document = {**about, "seconds": trained.seconds, "training_s": trained.training_s, "steps": trained.steps}
+            document["curve"] = [asdict(epoch) for epoch in trained.curve]
+            try:
+                write_whole(self.job.folder / RESULT, (json.dumps(document, indent=1) + "\n").encode())
+            except OSError as error:
+                raise SessionError(f"{self.job.folder / RESULT}: cannot be written: {error.strerror}") from None
+            remove_checkpoint(self.job.folder)
+        return Finished(trained, path, about)
+
+    def _about(self, trained: Trained) -> dict[str, Any]:
+        """What the weights' file says of itself."""
+        job, held = self.job, self.run.held.held
+        return {
+            "arch": str(job.used),
+            "norm_eps": getattr(job.arch, "norm_eps", None),
+            "top1_pct": trained.top1_pct,
+            "held_out_images": trained.curve[-1].held_images,
+            "mean": [round(float(value), 4) for value in held.mean],
+            "deviation": [round(float(value), 4) for value in held.deviation],
+            "recipe": job.training.said(),
+            "seed": job.seed,
+            "batch": trained.batch,
+            "processes": self.run.part.of,
+            "precision": precision(job.training, self.device),
+            "memory_format": memory_format(job.training),
+            "trained": datetime.now(UTC).isoformat(timespec="seconds"),
+            "environment": environment(job.device),
+            **job.said,
+        }
+
+
+class _Log:
+    """TensorBoard events of every epoch, in a folder; nothing without one. Epochs that are trained again replace
+    those of the process that died."""
+
+    def __init__(self, folder: Path | None, done: int) -> None:
+        self._writer = None
+        if folder is not None:
+            from tensorboardX import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+
+    def add(self, epoch: Epoch) -> None:
+        if self._writer is None:
+            return
+        values = {
+            "loss/train": epoch.loss,
+            "top1_pct/train": epoch.train_pct,
+            "top1_pct/held": epoch.held_pct,
+            "schedule/resolution": epoch.resolution,
+            "seconds/epoch": epoch.training_s,
+        }
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, epoch.epoch)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,189 @@
+"""`nas train` and `nas evaluate` as a person meets them, and one clear line for every bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nas.arch import parse
+from nas.cli import main
+from nas.nets import build
+from nas.training.weights import write_weights
+
+NET = "r16 s8 m1k3s1c8n1 f4k3s2c16n1 h16"
+Run = Callable[..., tuple[int, str, str]]
+QUICK = ("--data", "digits", "--set", "resolution=16", "--set", "batch=256", "--set", "threads=1", "--epochs", "1")
+
+
+@pytest.fixture
+def nas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(list(words))
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights of NET for the digits."""
+    arch, path = parse(f"{NET} y10"), tmp_path_factory.mktemp("w") / "w.safetensors"
+    write_weights(path, build(arch).state_dict(), {"arch": str(arch)})
+    return path
+
+
+def test_from_a_network_to_weights_that_are_evaluated(nas: Run) -> None:
+    code, out, err = nas("train", NET, *QUICK, "--set", "epochs=2", "-o", "run", "--epochs", "2")
+    assert code == 0, err
+    assert "top-1" in out
+    assert "images/s" in err
+    assert "epoch 2/2" in err
+    assert "expected" in err
+    code, out, err = nas("evaluate", "run/weights.safetensors", "--data", "digits", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    trained = json.loads(Path("run/result.json").read_text())
+    assert found["top1_pct"] == pytest.approx(trained["top1_pct"], abs=0.3)
+    assert found["images"] == 359
+    assert nas("evaluate", NET, "--weights", "run/weights.safetensors", "--data", "digits")[0] == 0
+
+
+def test_a_dry_run_says_the_schedule_and_writes_nothing(nas: Run) -> None:
+    words = ("--set", "progressive.stages=2", "--set", "progressive.resolution=8", "--epochs", "4", "--dry-run")
+    code, out, err = nas("train", NET, *QUICK, *words, "-o", "run")
+    assert code == 0, err
+    assert "1–2" in out
+    assert "3–4" in out
+    code, out, _ = nas("train", NET, *QUICK, *words, "-o", "run", "--json")
+    assert [stage["resolution"] for stage in json.loads(out)["stages"]] == [8, 16]
+    assert not Path("run").exists()
+
+
+def test_the_learning_rate_follows_the_batch(nas: Run) -> None:
+    code, out, err = nas("train", NET, *QUICK, "--batch", "128", "-o", "run", "--json")
+    assert code == 0, err
+    recipe = json.loads(out)["recipe"]
+    assert (recipe["batch"], recipe["learning_rate"]) == (128, pytest.approx(0.015 * 128 / 256))
+
+
+def test_rounds_of_self_training_go_on_where_they_stopped(nas: Run) -> None:
+    words = (
+        "train",
+        NET,
+        *QUICK,
+        "--labels",
+        "20",
+        "--rounds",
+        "1",
+        "--confidence",
+        "0.01",
+        "-o",
+        "run",
+        "--epochs",
+        "4",
+    )
+    code, out, err = nas(*words, "--json")
+    assert code == 0, err
+    rounds = json.loads(out)["rounds"]
+    assert [one["round"] for one in rounds] == [0, 1]
+    assert rounds[1]["unlabelled"] == 1438 - 200
+    assert 0 <= rounds[1]["labels_right_pct"] <= 100
+    Path("run/round-1/result.json").unlink()
+    Path("run/round-1/weights.safetensors").unlink()
+    code, out, err = nas(*words, "--json", "--resume")
+    assert code == 0, err
+    assert "run/round-0 has ended" in err
+    again = json.loads(out)["rounds"]
+    assert [one["top1_pct"] for one in again] == [one["top1_pct"] for one in rounds]
+
+
+def test_a_student_may_be_larger_than_its_teacher(nas: Run) -> None:
+    words = ("--labels", "20", "--rounds", "1", "--confidence", "0.01", "--grow", "3", "-o", "run", "--json")
+    code, out, err = nas("train", NET, *QUICK, *words)
+    assert code == 0, err
+    first, second = (parse(one["arch"]) for one in json.loads(out)["rounds"])
+    assert second.depth > first.depth
+    assert second.resolution == first.resolution
+
+
+def test_a_teacher_and_first_weights_are_named_in_the_result(nas: Run, weights: Path) -> None:
+    code, out, err = nas(
+        "train", NET, *QUICK, "--teacher", f"{NET}:{weights}", "--weights", str(weights), "-o", "run", "--json"
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["teacher"].endswith("w.safetensors")
+    assert found["weights"] == "run/weights.safetensors"
+
+
+BAD = [
+    (("--set", "epohcs=3"), "unknown key of a training recipe", "did you mean epochs or"),
+    (("--set", "progressive.stagse=3"), "unknown key of a training recipe", "progressive.stages"),
+    (("--set", "epochs"), "expected KEY=VALUE", "epochs=10"),
+    (("--set", "warmup=many"), "warmup: expected a number; got the string 'many'", ""),
+    (("--set", "progressive.stages=2"), "2 stages of 1 epochs", "fewer stages"),
+    (
+        ("--set", "progressive.resolution=24", "--set", "progressive.stages=1"),
+        "starts at 24 and ends at 16",
+        "lower it",
+    ),
+    (("--recipe", "shrot"), "unknown training recipe 'shrot'", "did you mean short?"),
+    (("--recipe", "bad.yaml"), "bad.yaml: epoch: unknown key", "did you mean epochs"),
+    (("--weights", "nowhere.safetensors"), "nowhere.safetensors: no such file", "weights.safetensors"),
+    (("--weights", "cut.safetensors"), "cut.safetensors: no readable weights", "write it again"),
+    (
+        ("--weights", "other.safetensors"),
+        "weights of another network: 'stem.0.weight' is 16×3×3×3, this network's is 8×3×3×3",
+        "y10",
+    ),
+    (("--teacher", "seven.safetensors"), "a teacher of 7 classes cannot teach digits: it has 10", "same classes"),
+    (("--teacher", "bare.safetensors"), "does not say what network it is of", "REF:"),
+    (("--unlabeled", "empty", "--rounds", "1"), "unlabeled empty: no pictures", "give a folder"),
+    (("--unlabeled", "empty"), "nothing would use them", "--rounds 1"),
+    (("--rounds", "1"), "no pictures without labels", "--unlabeled DIR"),
+    (("--data", "digitz"), "unknown data set 'digitz'", "did you mean digits?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "hint"),
+    BAD,
+    ids=[" ".join(bad[0]) for bad in BAD],
+)
+def test_bad_input_is_one_clear_line(nas: Run, weights: Path, words: tuple[str, ...], says: str, hint: str) -> None:
+    Path("bad.yaml").write_text("width: 1.0\nepoch: 3\n")
+    Path("empty").mkdir()
+    Path("cut.safetensors").write_bytes(weights.read_bytes()[:200])
+    for name, text in (("other", "r16 s16 m1k3s1c8n1 f4k3s2c16n1 h16 y10"), ("seven", f"{NET} y7")):
+        write_weights(Path(f"{name}.safetensors"), build(parse(text)).state_dict(), {"arch": text})
+    write_weights(Path("bare.safetensors"), build(parse(f"{NET} y10")).state_dict(), {})
+    code, out, err = nas("train", NET, *QUICK, "-o", "run", *words)
+    assert code == 2, err
+    assert not out
+    errors = [line for line in err.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert says in errors[0]
+    assert hint in err
+    assert "Traceback" not in err
+    assert not Path("run").exists()
+
+
+def test_a_diverging_training_fails_with_its_step(nas: Run) -> None:
+    code, _, err = nas("train", NET, *QUICK, "--set", "optimizer=sgd", "--set", "learning_rate=1e30", "-o", "run")
+    assert code == 1
+    assert "the loss is no number at step" in err
+    assert "no epoch had ended" in err
+
+
+def test_classes_of_weights_and_data_must_agree_to_evaluate(nas: Run, weights: Path) -> None:
+    code, _, err = nas("evaluate", str(weights), "--data", "fractals:4x2")
+    assert code == 2
+    assert "tells 10 classes apart; fractals" in err
+    assert "has 4" in err
