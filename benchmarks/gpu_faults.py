@@ -26,10 +26,11 @@ if str(ROOT) not in sys.path:
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 from nas.environment import environment  # noqa: E402
-from nas.recipe import Timing, Training  # noqa: E402
+from nas.recipe import Timing  # noqa: E402
 from nas.space_file import load_architecture  # noqa: E402
 from nas.study.executors import Executor, Pool, Result, Spec  # noqa: E402
 from nas.study.executors.local import LocalExecutor  # noqa: E402
+from nas.training_recipe import Training  # noqa: E402
 
 KEY = "train_images_per_s"
 

@@ -21,10 +21,10 @@ from nas.cost import cost
 from nas.data import load_data
 from nas.document import read_yaml, validate
 from nas.environment import environment
-from nas.recipe import Training
 from nas.record import Reading, Record, read_records, write_records
 from nas.scaling import scale
 from nas.training import proxy, train
+from nas.training_recipe import Training
 
 FOLDER = Path(__file__).parent.parent / "studies" / "ladder"
 BASE = parse("r32 s64 m1k3s1c32n1se0.25 m4k3s2c48n1se0.25 m4k3s2c80n1se0.25 m4k3s2c160n1se0.25 h320")

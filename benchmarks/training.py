@@ -108,8 +108,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     first = options.what == "progressive"
-    options.pixels = options.pixels or (64 if first else 32)
-    options.epochs = options.epochs or (12 if first else 16)
+    options.pixels = options.pixels or (96 if first else 32)
+    options.epochs = options.epochs or (10 if first else 16)
     data = options.data or ("fractals:64x32" if first else "fractals")
     out = options.out or ROOT / "studies" / ("progressive-training" if first else "self-training")
     out.mkdir(parents=True, exist_ok=True)

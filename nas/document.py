@@ -252,3 +252,11 @@ def _section_at(section: type[Section], path: list[str]) -> type[Section]:
 def digest(value: Any) -> str:
     """Twelve hexadecimal digits of a hash of a JSON value, independent of key order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def short_path(path: Path) -> str:
+    """A file as messages name it: from the current folder, or by its name alone."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return path.name

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nas.errors import NasError
-from nas.recipe import Training
+from nas.training_recipe import Training
 
 
 class ScheduleError(NasError):

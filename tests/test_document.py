@@ -103,7 +103,7 @@ def test_a_space_that_is_none(tmp_path: Path, old: str, new: str, says: str, hin
     [
         ("trials", "trails", "trails: unknown key", "trials"),
         ("tolerance", "tolerence", "timing.tolerence: unknown key", "did you mean tolerance?"),
-        ("epochs", "epoch", "training.epoch: unknown key", "did you mean epochs?"),
+        ("epochs", "epoch", "training.epoch: unknown key", "did you mean epochs or decay_epochs?"),
         ("space: efficientnetv2\n", "", "space: expected a value; the key is missing", ""),
         ("trials: 8", "trials: 25e6", "trials: expected a whole number; got the string '25e6'", "write 25000000"),
         ("trials: 8", "trials: -1", "trials: expected greater than or equal to 1; got -1", ""),

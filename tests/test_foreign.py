@@ -19,9 +19,10 @@ from nas.meters.accuracy import top1_pct
 from nas.meters.batch import first_batch
 from nas.meters.counts import image_flops
 from nas.nets.foreign import build_foreign, resolve_foreign
-from nas.recipe import Timing, Training
+from nas.recipe import Timing
 from nas.record import read_records
 from nas.training import proxy_resolution
+from nas.training_recipe import Training
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

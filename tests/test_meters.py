@@ -24,7 +24,8 @@ from nas.meters.conditions import conditions, device_conditions
 from nas.meters.flops import flops, hold_against_closed_form
 from nas.meters.median import FEWEST, WINDOW, median_interval, time_steps
 from nas.meters.memory import LiveStorages
-from nas.recipe import Timing, Training
+from nas.recipe import Timing
+from nas.training_recipe import Training
 
 ARCH = parse("r40 s8 f1k3s1c8n1 f4k3s2c16n2 m4k5s2c24n2se0.25 h32 y10")
 CPU = torch.device("cpu")

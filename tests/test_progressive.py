@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.progressive import ScheduleError, schedule
-from nas.recipe import Progressive, Training, load_training
 from nas.report.papers.facts import Fact, facts
 from nas.report.papers.progressive import stage_sizes
 from nas.resources import names
+from nas.training_recipe import Progressive, Training, load_training
 
 
 @pytest.mark.parametrize(

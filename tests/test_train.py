@@ -28,7 +28,6 @@ from nas.data.split import Part
 from nas.data.stream import Streamed
 from nas.nets import build
 from nas.progressive import Stage
-from nas.recipe import Progressive, Training
 from nas.training import DivergedError, train
 from nas.training.augment import change_of, mix_of
 from nas.training.averaging import average_of
@@ -40,6 +39,7 @@ from nas.training.schedule import factor
 from nas.training.session import Job, Session, SessionError
 from nas.training.start import start_from
 from nas.training.weights import Weights, WeightsError, load, read_weights, torchvision_weights, write_weights
+from nas.training_recipe import Progressive, Training
 from tests.conftest import ROOT
 
 SMALL = parse("r16 s8 m1k3s1c8n1se0.25 f4k3s2c16n2 m4k3s2c24n1se0.25 h32 y10")

@@ -14,11 +14,11 @@ from nas.data import load_data
 from nas.data.change import Change
 from nas.data.split import WHOLE, Augment, Batches, Data, Part
 from nas.nets import build
-from nas.recipe import Training
 from nas.training import TrainingError, precision, proxy, proxy_resolution, train
 from nas.training.muon import orthogonal
 from nas.training.proxy import build_for_training
 from nas.training.schedule import rate
+from nas.training_recipe import Training
 
 SMALL = parse("r64 s16 m1k3s1c16n2se0.25 f4k3s2c24n2 m4k3s2c40n2se0.25 h64")
 SHORT = Training(data="digits", width=0.5, resolution=16, epochs=2, batch=64, augment="none", learning_rate=0.01)

@@ -16,8 +16,8 @@ from nas.space_file import baselines, load_architecture
 if TYPE_CHECKING:
     import optuna
 
-    from nas.recipe import Training
     from nas.record import Record
+    from nas.training_recipe import Training
 
 
 def resolve(reference: str, storage: str) -> Architecture:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from nas.arch import Architecture
     from nas.data import Data
     from nas.foreign import Foreign
-    from nas.recipe import Training
     from nas.training.loop import Ways
     from nas.training.session import Job
     from nas.training.start import Ready
+    from nas.training_recipe import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def settle_training(
     Raises: NasError, DocumentError naming the key.
     """
     from nas.document import validate
-    from nas.recipe import Training, load_training
+    from nas.training_recipe import Training, load_training
 
     document = load_training(recipe).model_dump(mode="json")
     for text in sets:
@@ -78,7 +78,7 @@ def _set(document: dict[str, Any], text: str) -> None:
     import yaml
 
     from nas.errors import nearest
-    from nas.recipe import Progressive, Training
+    from nas.training_recipe import Progressive, Training
 
     key, equals, value = text.partition("=")
     if not equals or not key:

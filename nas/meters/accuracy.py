@@ -15,9 +15,9 @@ from nas.data import Data, load_data
 from nas.foreign import LIBRARIES, Foreign
 from nas.meters.conditions import device_conditions
 from nas.meters.errors import UnmeasurableError
-from nas.recipe import Training
 from nas.record import Reading
 from nas.training import memory_format, precision, proxy, proxy_resolution, train
+from nas.training_recipe import Training
 
 
 def accuracy(arch: Architecture | Foreign, training: Training, *, device: str, seed: int) -> dict[str, Reading]:

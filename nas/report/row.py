@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from nas.metric import COMPUTED, METRICS, Objective
-from nas.recipe import TRAINED, Training
+from nas.recipe import TRAINED
 from nas.record import Reading, Record, State
 from nas.report.noise import noise_floor
 from nas.report.reward import rewards
 from nas.report.tables import flat
+from nas.training_recipe import Training
 
 Number = int | float
 STATES: tuple[State, ...] = ("complete", "infeasible", "failed", "running")

@@ -18,7 +18,7 @@ from nas.errors import NasError
 from nas.foreign import Foreign, check_allowed, is_foreign
 from nas.metric import COMPUTED, Limit
 from nas.progressive import ScheduleError, schedule
-from nas.recipe import TRAINED, GridOptions, Recipe, Timing, Training
+from nas.recipe import TRAINED, GridOptions, Recipe, Timing
 from nas.space import DESCRIPTION
 from nas.space_file import load_architecture
 from nas.study.driver import drive
@@ -26,6 +26,7 @@ from nas.study.rows import StoredStudy, create_study, study_id
 from nas.study.samplers import make_sampler
 from nas.study.space import Space
 from nas.study.storage import STUDY_SCHEMA, StudyError, facts
+from nas.training_recipe import Training
 
 _DRAWN = 2_000  # networks drawn to see whether limits can be met together
 _MOST = {"top1_pct": 100.0, "rank_score": 1.0}  # metrics with a highest value; the lowest is 0

@@ -17,10 +17,11 @@ from nas.cells import Open, Value
 from nas.document import DocumentError, describe, digest
 from nas.errors import nearest
 from nas.foreign import Foreign
-from nas.recipe import Recipe, Training, parse_training_cell
+from nas.recipe import Recipe
 from nas.record import TRAINING
 from nas.space import DESCRIPTION, SpaceError
 from nas.study.space import Options, Space
+from nas.training_recipe import Training, parse_training_cell
 
 _STAGES = "progressive.stages"
 

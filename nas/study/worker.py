@@ -37,7 +37,8 @@ def evaluate(architecture: str, settings: dict[str, Any], seed: int) -> dict[str
     from nas.meters import UnmeasurableError, measure
     from nas.meters.repeat import combine
     from nas.metric import COMPUTED
-    from nas.recipe import TRAINED, Timing, Training
+    from nas.recipe import TRAINED, Timing
+    from nas.training_recipe import Training
 
     arch = read(architecture)
     timing, training = Timing(**settings["timing"]), Training(**settings["training"])

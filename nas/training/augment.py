@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from nas.data.change import Change
 from nas.data.split import Augment
 from nas.progressive import Stage
-from nas.recipe import Training
+from nas.training_recipe import Training
 
 _GREY = 128  # of what is painted over
 _POLICIES = {

@@ -16,7 +16,6 @@ from nas.data import Data
 from nas.data.split import WHOLE, Batches, Part
 from nas.errors import NasError
 from nas.progressive import Stage, schedule
-from nas.recipe import Training
 from nas.training.augment import change_of, mix_of, moved
 from nas.training.averaging import average_of
 from nas.training.distil import Teacher, distilled
@@ -25,6 +24,7 @@ from nas.training.plumbing import fabric_on, share_batch_norm
 from nas.training.proxy import build_for_training
 from nas.training.schedule import factor
 from nas.training.settings import hashed, layout, precision, quietly, seed_all
+from nas.training_recipe import Training
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 LOOK = 50  # steps between looks at whether the loss is still a number: a look waits for the device

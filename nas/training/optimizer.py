@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn, optim
 
-from nas.recipe import Training
 from nas.training.muon import Muon
+from nas.training_recipe import Training
 
 
 def make_optimizers(net: nn.Module, training: Training, backbone_rate: float = 1.0) -> list[optim.Optimizer]:

@@ -11,8 +11,8 @@ from nas.arch import Architecture
 from nas.foreign import Foreign
 from nas.nets import Network, build
 from nas.nets.blocks import Block
-from nas.recipe import Training
 from nas.scaling import scale
+from nas.training_recipe import Training
 
 
 def proxy(arch: Architecture, training: Training, classes: int) -> Architecture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nas.recipe import Training
+from nas.training_recipe import Training
 
 
 def factor(training: Training, step: int, steps: int) -> float:

@@ -21,7 +21,6 @@ from nas.files import make_private_folder, write_whole
 from nas.foreign import Foreign
 from nas.nets import build_foreign
 from nas.progressive import Stage
-from nas.recipe import Training
 from nas.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -33,6 +32,7 @@ from nas.training.loop import DivergedError, Epoch, Run, Source, Trained, Ways
 from nas.training.plumbing import rank
 from nas.training.settings import memory_format, precision, quietly, seed_all
 from nas.training.weights import write_weights
+from nas.training_recipe import Training
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from nas.recipe import Training
+from nas.training_recipe import Training
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 

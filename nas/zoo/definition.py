@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from nas.document import DocumentError, Section, read_yaml, validate
-from nas.recipe import Batch, Precision, parse_duration
+from nas.recipe import Batch, parse_duration
 from nas.resources import shipped
 from nas.space_file import baselines
+from nas.training_recipe import Precision
 
 Timed = Literal["train_images_per_s", "infer_images_per_s", "latency_ms"]
 TIMED: tuple[Timed, ...] = ("train_images_per_s", "infer_images_per_s", "latency_ms")

@@ -101,7 +101,7 @@ def _recipe(data: bytes) -> object:
 
 def _training(data: bytes) -> object:
     from nas.progressive import schedule
-    from nas.recipe import load_training
+    from nas.training_recipe import load_training
 
     Path("input.yaml").write_bytes(data)
     training = load_training("input.yaml")
