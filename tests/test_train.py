@@ -33,8 +33,9 @@ from nas.training.augment import change_of, mix_of
 from nas.training.averaging import average_of
 from nas.training.checkpoint import CheckpointError, read_checkpoint
 from nas.training.distil import Teacher, distilled
-from nas.training.loop import Epoch, Run, Ways
+from nas.training.loop import Run
 from nas.training.optimizer import make_optimizers, set_rate
+from nas.training.outcome import Epoch, Ways
 from nas.training.schedule import factor
 from nas.training.session import Job, Session, SessionError
 from nas.training.start import start_from

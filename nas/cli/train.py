@@ -155,7 +155,7 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
     Raises: typer.Exit(1) where the training diverged, NasError for what it could not begin or write.
     """
     from nas.cli.training_live import announce, took, watch
-    from nas.training.loop import DivergedError
+    from nas.training.outcome import DivergedError
     from nas.training.session import Session
 
     session = Session(job, resume=resume)

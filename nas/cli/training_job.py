@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nas.arch import Architecture
     from nas.data import Data
     from nas.foreign import Foreign
-    from nas.training.loop import Ways
+    from nas.training.outcome import Ways
     from nas.training.session import Job
     from nas.training.start import Ready
     from nas.training_recipe import Training
@@ -156,7 +156,7 @@ def _ways(
     from torch import nn
 
     from nas.nets import build
-    from nas.training.loop import Ways
+    from nas.training.outcome import Ways
     from nas.training.start import read_start, start_from, teacher_of
 
     start = None

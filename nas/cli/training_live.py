@@ -12,7 +12,7 @@ from nas.cli import console
 if TYPE_CHECKING:
     from nas.progressive import Schedule
     from nas.report.table import Table
-    from nas.training.loop import Epoch, Trained
+    from nas.training.outcome import Epoch, Trained
     from nas.training.session import Forecast, Session
 
 

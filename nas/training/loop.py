@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,12 +14,13 @@ from torch.nn import functional
 from nas.arch import Architecture
 from nas.data import Data
 from nas.data.split import WHOLE, Batches, Part
-from nas.errors import NasError
 from nas.progressive import Stage, schedule
 from nas.training.augment import change_of, mix_of, moved
 from nas.training.averaging import average_of
-from nas.training.distil import Teacher, distilled
+from nas.training.distil import distilled
+from nas.training.memory import remember, remembered
 from nas.training.optimizer import classifier_of, make_optimizers, set_rate
+from nas.training.outcome import PLAIN, DivergedError, Epoch, Source, Trained, TrainingError, Ways, source_of
 from nas.training.plumbing import fabric_on, share_batch_norm
 from nas.training.proxy import build_for_training
 from nas.training.schedule import factor
@@ -28,69 +29,6 @@ from nas.training_recipe import Training
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 LOOK = 50  # steps between looks at whether the loss is still a number: a look waits for the device
-Source = Callable[[int], Data]  # the data at so many pixels
-
-
-class TrainingError(NasError):
-    """A training that cannot start or did not end in a network."""
-
-
-class DivergedError(TrainingError):
-    """A loss that is no number any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch of a training curve. Accuracies in percent; `train_pct` on the changed batches while training.
-
-    `held_pct` is on `held_images` images: all of them after the last epoch, and about the first 1,024 of a fixed
-    shuffle before, so the last point of a curve may lie on another set than the others.
-    """
-
-    epoch: int
-    loss: float
-    train_pct: float
-    held_pct: float
-    held_images: int
-    seconds: float  # since the training began, those of an earlier process included
-    resolution: int = 0  # pixels trained on
-    training_s: float = 0.0  # seconds of its steps and their data; evaluation left out
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """How a training ended: held-out top-1 accuracy in percent, its curve, wall-clock seconds, optimizer steps."""
-
-    top1_pct: float
-    curve: tuple[Epoch, ...]
-    seconds: float
-    steps: int
-    batch: int  # images a step: the recipe's, or all of them where there are fewer
-    arch: str  # notation of the network trained; empty for a module that is none of ours
-
-    @property
-    def training_s(self) -> float:
-        """Seconds of the steps and their data."""
-        return sum(epoch.training_s for epoch in self.curve)
-
-
-@dataclass(frozen=True)
-class Ways:
-    """How a training differs from one that starts from nothing, alone: a teacher, weights that it starts from, others
-    that train beside it.
-
-    `start` puts the weights into the new network. `backbone_rate`: what the learning rate of all but the classifier is
-    multiplied by; 0 freezes it, batch norms too.
-    """
-
-    teacher: Teacher | None = None
-    start: Callable[[nn.Module], None] | None = None
-    backbone_rate: float = 1.0
-    resolution: int | None = None  # at which the training of a module ends, where the recipe does not say it
-    together: bool = False  # with the other processes that torchrun started
-
-
-PLAIN = Ways()
 
 
 def train(  # noqa: PLR0913
@@ -140,7 +78,7 @@ class Run:
         seed_all(seed, device)
         own = net_or_arch if isinstance(net_or_arch, Architecture) else data if isinstance(data, Data) else None
         resolution = own.resolution if own else ways.resolution or training.resolution
-        self.source = _source_of(net_or_arch, data, training)
+        self.source = source_of(net_or_arch, data, training)
         self.schedule = schedule(training, resolution)
         self.held = self.source(training.held_resolution or resolution)
         net = build_for_training(net_or_arch, training) if isinstance(net_or_arch, Architecture) else net_or_arch
@@ -198,15 +136,7 @@ class Run:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights, averages and the optimizers' memory, by name."""
-        found = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
-        if self.average:
-            found |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for index, state in optimizer.state_dict()["state"].items():
-                found |= {
-                    f"optimizer{number}.{index}.{key}": value for key, value in state.items() if value is not None
-                }
-        return found
+        return remembered(self.net, self.average, self.optimizers)
 
     def facts(self) -> dict[str, Any]:
         """The rest, as JSON."""
@@ -214,11 +144,7 @@ class Run:
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Go on from what `tensors` and `facts` said. Raises: KeyError, RuntimeError, TypeError for another run's."""
-        self.net.load_state_dict(_below(tensors, "net."))
-        if self.average:
-            self.average.load_state_dict(_below(tensors, "average."))
-        for number, optimizer in enumerate(self.optimizers):
-            _remember(optimizer, _below(tensors, f"optimizer{number}."))
+        remember(tensors, self.net, self.average, self.optimizers)
         self.step = int(facts["step"])
         self.curve = [Epoch(**epoch) for epoch in facts["curve"]]
 
@@ -417,48 +343,3 @@ def freeze(net: nn.Module) -> None:
 def _numbers(labels: Tensor) -> Tensor:
     """Class numbers (N,) of labels (N,), or of shares (N, classes)."""
     return labels.argmax(1) if labels.ndim == 2 else labels
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _remember(optimizer: torch.optim.Optimizer, memory: Mapping[str, Tensor]) -> None:
-    """Give an optimizer its memory back, laid out as its parameters are: fused steps go through both as they lie."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in memory.items():
-        index, _, key = name.partition(".")
-        own = parameters[int(index)]
-        laid = torch.empty_like(own).copy_(tensor) if own.shape == tensor.shape else tensor
-        state.setdefault(int(index), {})[key] = laid
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _source_of(net_or_arch: nn.Module | Architecture, data: Data | Source, training: Training) -> Source:
-    """The data by their pixels, checked against the network. Raises: TrainingError where the two do not fit."""
-    arch = net_or_arch if isinstance(net_or_arch, Architecture) else None
-    if not isinstance(data, Data):
-        return lambda pixels: _checked(data(pixels), arch)
-    if arch and arch.resolution != data.resolution:
-        raise TrainingError(
-            f"a network of {arch.resolution} px cannot be trained on {data.name} of {data.resolution} px",
-            "load the data at proxy_resolution(arch, training)",
-        )
-    sizes = {*schedule(training, data.resolution).sizes, training.held_resolution or data.resolution}
-    if other := sorted(sizes - {data.resolution}):
-        raise TrainingError(
-            f"the recipe shows images of {other[0]} px, and the data are of {data.resolution} px alone",
-            "give a function of the pixels, such as lambda pixels: load_data(spec, resolution=pixels)",
-        )
-    _checked(data, arch)
-    return lambda _: data
-
-
-def _checked(data: Data, arch: Architecture | None) -> Data:
-    if arch and arch.classes != data.classes:
-        raise TrainingError(
-            f"a network of {arch.classes} classes cannot be trained on {data.name}: it has {data.classes}",
-            "train proxy(arch, training, data.classes)",
-        )
-    return data

@@ -28,7 +28,8 @@ from nas.training.checkpoint import (
     remove_checkpoint,
     save_checkpoint,
 )
-from nas.training.loop import DivergedError, Epoch, Run, Source, Trained, Ways
+from nas.training.loop import Run
+from nas.training.outcome import DivergedError, Epoch, Source, Trained, Ways
 from nas.training.plumbing import rank
 from nas.training.settings import memory_format, precision, quietly, seed_all
 from nas.training.weights import write_weights
