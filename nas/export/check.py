@@ -97,5 +97,13 @@ def in_order(source: nn.Module, target: nn.Module, what: str) -> dict[str, Tenso
     return dict(zip(theirs, mine.values(), strict=True))
 
 
+def copy_in_order(source: nn.Module, target: nn.Module, what: str) -> None:
+    """Copy the tensors of `source` into `target`, matched by order. Raises: CheckError as `in_order` does."""
+    found = in_order(source, target, what)
+    with torch.no_grad():
+        for name, tensor in target.state_dict().items():  # by hand: some networks take their own state dicts only
+            tensor.copy_(found[name])
+
+
 def _shape(tensor: Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "a scalar"

@@ -72,6 +72,17 @@ def check_onnx(subject: Subject, path: Path) -> Checked:
     return Checked(check_same(subject.net, run, images(subject.arch, max(BATCHES), seed=1), path.name))
 
 
+def notation_in(path: Path) -> str:
+    """The notation that an ONNX file of ours has in its metadata; empty for any other file."""
+    import onnx
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception:  # whatever protobuf raises for what is none
+        return ""
+    return next((entry.value for entry in model.metadata_props if entry.key == NOTATION), "")
+
+
 def _params(model: Any, net: nn.Module) -> int:
     """Learnable scalars of the model's convolutions, norms and linears.
 

@@ -9,6 +9,7 @@ import torch
 from nas.export.check import BATCHES, Checked, check_params, check_same
 from nas.export.subject import Subject, images
 
+EXTRA = "nas"  # the name of a text inside: the network's notation
 _TWO = 2  # images to trace with: 1 would be taken for a constant
 
 
@@ -18,7 +19,7 @@ def write_program(subject: Subject, path: Path) -> None:
     pictures = images(subject.arch, _TWO, seed=1)
     with torch.no_grad():
         program = torch.export.export(subject.net, (pictures,), dynamic_shapes=({0: batch},))
-    torch.export.save(program, str(path))
+    torch.export.save(program, str(path), extra_files={EXTRA: str(subject.arch)})
 
 
 def check_program(subject: Subject, path: Path) -> Checked:

@@ -47,10 +47,10 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(gate)
 '''
 
-_INVERTED = '''
+_INVERTED = """
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x) + x if self.residual else self.body(x)
-'''
+"""
 
 _MBCONV = (
     '''
@@ -111,7 +111,7 @@ class Separable(nn.Module):
         return self.body(x)
 '''
 
-_RESIDUAL = '''        if squeezed:  #? se
+_RESIDUAL = """        if squeezed:  #? se
             layers.append(SqueezeExcite(out_channels, squeezed))  #? se
         self.body = nn.Sequential(*layers)
         unchanged = stride == 1 and in_channels == out_channels
@@ -121,7 +121,7 @@ _RESIDUAL = '''        if squeezed:  #? se
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.body(x) + self.shortcut(x))
-'''
+"""
 
 _BASIC = (
     '''

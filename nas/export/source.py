@@ -12,7 +12,7 @@ from typing import Any
 
 from nas.arch import Activation
 from nas.errors import raised
-from nas.export.check import Checked, CheckError, check_modules, check_params, in_order
+from nas.export.check import Checked, CheckError, check_modules, check_params, copy_in_order, in_order
 from nas.export.subject import Subject
 from nas.metric import si
 from nas.outline import outline
@@ -33,7 +33,7 @@ def header(subject: Subject, path: Path, needs: str) -> str:
     """The docstring of the file: what it is, the network's table, its notation, and where it comes from."""
     arch = subject.arch
     whole = outline(arch)[-1].cost
-    title = f"{_word(subject.name)}: images (N, 3, {arch.resolution}, {arch.resolution}) → logits (N, {arch.classes})."
+    title = f"{_word(path.stem)}: images (N, 3, {arch.resolution}, {arch.resolution}) → logits (N, {arch.classes})."
     counts = f"{whole.params:,} params; {whole.flops:,} multiply-adds for one image."
     beside = f" Its weights: {beside_of(path).name}." if subject.weights else ""
     return "\n".join(
@@ -87,7 +87,6 @@ def loader(made: str, result: str) -> str:
     """A function of the exported file: the network that `made` makes, with the weights of a file."""
     return f'''
 
-
 def load(path: str) -> {result}:
     """The network with the weights of a safetensors file, in eval mode. Needs safetensors."""
     from safetensors.torch import load_file
@@ -122,7 +121,7 @@ def check_source(subject: Subject, path: Path, makes: str) -> Checked:
     what = f"the network of {path.name}"
     if subject.weights is None:
         net = run_source(path, makes).eval()
-        net.load_state_dict(in_order(subject.net, net, what))
+        copy_in_order(subject.net, net, what)
     else:
         net = run_source(path, "load", str(beside_of(path)))
         in_order(subject.net, net, what)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from nas.arch import Architecture
-from nas.errors import NasError
+from nas.foreign import Foreign
 from nas.nets import Network, build
 from nas.nets.blocks import Block
-from nas.training.weights import Weights, WeightsError, load
+from nas.training.start import with_weights
+from nas.training.weights import Weights, WeightsError
 
 _IMAGES, _SIDE = 4, 128  # that random statistics are taken from: pixels enough for the last maps
 _LEAST_VARIANCE = 0.1  # a channel that hardly varies would magnify what rounding leaves
@@ -21,30 +21,20 @@ _ADDED = 0.2  # of a residual block's scale
 _MOMENTUM = 0.1  # as torch has it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """`arch` with `weights`; where these are None, with weights and statistics of its norms drawn from `seed`."""
 
     name: str
     arch: Architecture
     weights: Weights | None = None
+    loaded: nn.Module | None = None
     seed: int = 0
 
     @cached_property
-    def net(self) -> Network:
-        """The module, in eval mode.
-
-        Raises: WeightsError for weights of another network, naming its first layer that differs, and both shapes.
-        """
-        arch = self.arch
-        with torch.random.fork_rng([]):
-            torch.manual_seed(self.seed)
-            net = build(arch).eval()
-        if self.weights is None:
-            randomise(net, self.seed)
-        else:
-            load(net, self.weights)
-        return net
+    def net(self) -> nn.Module:
+        """The module, in eval mode."""
+        return self.loaded or drawn(self.arch, self.seed)
 
     @property
     def params(self) -> int:
@@ -52,35 +42,36 @@ class Subject:
         return sum(parameter.numel() for parameter in self.net.parameters())
 
 
-def network_of(weights: Weights) -> Architecture:
-    """The network that the weights' own file names. Raises: WeightsError where it names none of nas' notation."""
-    try:
-        arch = weights.arch
-    except NasError as error:
-        raise WeightsError(f"{weights.path}: what it says of its network does not read: {error}", error.hint) from None
-    if not isinstance(arch, Architecture):
-        of = f"is of {arch}, which is no network of nas' notation" if arch else "does not say of which network it is"
-        raise WeightsError(f"{weights.path}: {of}", f"name the network: nas export REF --weights {weights.path}")
-    return fitted(arch, weights)
+def trained(name: str, arch: Architecture | None, weights: Weights) -> Subject:
+    """The network that `weights` are of, with their classes, pixels and epsilon; `arch` otherwise, where it is given.
 
-
-def fitted(arch: Architecture, weights: Weights) -> Architecture:
-    """`arch` with the classes of `weights`, and with their resolution and norm epsilon where their file says them.
-
-    The resolution only where the file's network is `arch` otherwise: nothing is taken from another network.
+    Raises: WeightsError for weights of another network, naming its first layer that differs, and both shapes; for a
+    file that does not say of which network it is, where `arch` is None; and for a network of another library.
     """
-    arch = dataclasses.replace(arch, classes=weights.classes or arch.classes)
-    eps = weights.about.get("norm_eps")
-    if isinstance(eps, float) and 0 < eps < 1:
-        arch = dataclasses.replace(arch, norm_eps=eps)
     try:
-        own = weights.arch
-    except NasError:
-        return arch
-    if not isinstance(own, Architecture):
-        return arch
-    sized = dataclasses.replace(arch, resolution=max(own.resolution, arch.total_stride))
-    return sized if dataclasses.replace(own, classes=arch.classes) == sized else arch
+        named = weights.arch
+    except ValueError as error:
+        raise WeightsError(
+            f"{weights.path}: what it says of its network does not read: {error}", getattr(error, "hint", "")
+        ) from None
+    if isinstance(named, Foreign):
+        raise WeightsError(f"{weights.path}: is of {named}, which is no network of nas' notation",
+                           f"its own library exports it; its architecture: nas import {named.reference}")  # fmt: skip
+    if named is None and arch is None:
+        raise WeightsError(f"{weights.path}: does not say of which network it is",
+                           f"name the network: nas export REF --weights {weights.path}")  # fmt: skip
+    ready = with_weights(arch, weights)
+    assert isinstance(ready.arch, Architecture)
+    return Subject(name, ready.arch, weights, ready.net)
+
+
+def drawn(arch: Architecture, seed: int = 0) -> Network:
+    """`arch` in eval mode with weights and statistics drawn from `seed` that tell its layers apart."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        net = build(arch)
+    randomise(net, seed)
+    return net
 
 
 def images(arch: Architecture, count: int, seed: int, side: int | None = None) -> Tensor:

@@ -7,12 +7,12 @@ from pathlib import Path
 from nas.arch import parse
 from nas.export.check import Checked, CheckError
 from nas.export.subject import Subject
-from nas.space_file import dump_architecture, load_architecture
+from nas.space_file import load_architecture, network_text
 
 
 def write_yaml(subject: Subject, path: Path) -> None:
     """Write the closed table that `nas show FILE` reads."""
-    path.write_text(dump_architecture(subject.arch, path.stem, f"{subject.name}\n{subject.arch}"), encoding="utf-8")
+    path.write_text(network_text(subject.arch, path.stem, subject.name), encoding="utf-8")
 
 
 def check_yaml(subject: Subject, path: Path) -> Checked:
