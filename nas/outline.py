@@ -1,4 +1,4 @@
-"""A network as the papers print theirs: a line a stage, with what it costs. Everything that prints a network reads it."""
+"""A network as the papers print theirs: a line a stage, with what it costs. Whatever prints a network reads it."""
 
 from __future__ import annotations
 

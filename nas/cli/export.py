@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nas.export.formats import Exported, Format
     from nas.export.subject import Subject
     from nas.record import Record
-    from nas.training.weights import Weights
 
 FORMAT_NAMES = ("yaml", "notation", "python", "timm", "torchvision", "onnx", "torch-export")
 _CHECK_FAILED = 5
@@ -135,10 +134,10 @@ def _targets(subject: Subject, form: Format, output: Path | None, weights: Path 
 def _name(subject: Subject, form: Format) -> str:
     """`first-2.onnx` of `first:2`; a module's name where Python is to import it: `first_2_timm.py`."""
     words, path = subject.name, Path(subject.name)
-    if len(words.split()) > 1:
-        words = f"network-{subject.arch.id}"
-    elif path.suffix in (".yaml", ".yml", _WEIGHTS):
+    if path.suffix in (".yaml", ".yml", _WEIGHTS):
         words = path.parent.name if path.stem == "weights" and path.parent.name else path.stem  # runs/NAME/weights
+    elif len(words.split()) > 1:
+        words = f"network-{subject.arch.id}"
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", words)[:_LONGEST].strip("-.") or f"network-{subject.arch.id}"
     if form.holds == "source":
         stem = re.sub(r"\W", "_", stem if form.key == "python" else f"{stem}_{form.key}")

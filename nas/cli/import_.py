@@ -1,7 +1,8 @@
-"""`nas import`: another library's network as a network of nas, which can be shown, scaled, searched around, exported."""
+"""`nas import`: another library's network as one of nas, which can be shown, scaled, searched around."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +78,7 @@ def import_(  # noqa: PLR0913, PLR0917
     _report(network, found, output, text, json_output)
 
 
-def _around(asked: dict[str, object]) -> Around:
+def _around(asked: Mapping[str, object]) -> Around:
     """Raises: NasError for an unknown activation, or a number that no network has."""
     from nas.arch import Activation
     from nas.export.importing import Around
@@ -110,7 +111,7 @@ def _report(network: str, found: Imported, output: Path | None, text: str, json_
                 "norm_eps": arch.norm_eps,
                 "file": where,
                 "difference": found.difference,
-            }  # fmt: skip
+            }
         )
         return
     outcome = f"checked: the same params, and logits that differ by at most {found.difference:.1g} of the largest"

@@ -1,4 +1,4 @@
-"""Networks of other libraries taken apart: which of their modules are the stem, the blocks, the head, the classifier."""
+"""Networks of other libraries taken apart: which of their modules are stem, blocks, head and classifier."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from nas.export.subject import drawn, images
 from nas.foreign import LIBRARIES, Foreign, ForeignError
 from nas.nets import Network, build_foreign, resolve_foreign
 
+_MOST_REPEATS = 1_000  # as of an Architecture's layers
 _BLOCKS = re.compile(r"[a-z]+_r\d+_\S*")
 
 
@@ -76,7 +78,7 @@ def _named(text: str) -> Foreign:
     if text.partition(":")[0] not in LIBRARIES:
         raise ForeignError(
             f"'{text[:200]}' is no network of another library",
-            "write torchvision:NAME, timm:NAME, or timm: and block strings in quotes; what nas reads it shows: nas show",
+            "write torchvision:NAME, timm:NAME, or timm: and block strings in quotes; nas show shows a network of nas",
         )
     return resolve_foreign(text)
 
@@ -93,24 +95,31 @@ def _from_strings(words: Sequence[str], around: Around) -> nn.Module:
         from timm.models.efficientnet import EfficientNet
     except ImportError:
         raise ForeignError("timm: block strings are read by timm, which is not installed", "pip install timm") from None
+    decoded: list[Any] = []
     for word in words:
+        if (match := re.search(r"_r(\d+)", word)) and int(match[1][:9]) > _MOST_REPEATS:
+            raise ForeignError(f"timm: '{word[:100]}': expected at most {_MOST_REPEATS:,} repeats")
         try:
-            decode_arch_def([[word]])
+            decoded.extend(decode_arch_def([[word]]))  # type: ignore[no-untyped-call]
         except Exception as error:
             raise ForeignError(f"timm does not read '{word}': {raised(error)}",
-                               "a block string reads like: ir_r2_k3_s2_e6_c24_se0.25")  # fmt: skip
-    stride = 2 ** (1 + sum("_s2" in word for word in words))
-    net: nn.Module = EfficientNet(
-        decode_arch_def([[word] for word in words]),
-        num_classes=around.classes,
-        stem_size=around.stem,
-        stem_kernel_size=around.stem_kernel,
-        num_features=around.head,
-        round_chs_fn=int,
-        output_stride=max(32, stride),
-        act_layer=getattr(nn, ACTIVATIONS[around.activation]),
-        norm_layer=partial(nn.BatchNorm2d, eps=around.norm_eps),
-    )
+                               "a block string reads like: ir_r2_k3_s2_e6_c24_se0.25") from None  # fmt: skip
+    try:
+        net: nn.Module = EfficientNet(
+            decoded,
+            num_classes=around.classes,
+            stem_size=around.stem,
+            stem_kernel_size=around.stem_kernel,
+            num_features=around.head,
+            round_chs_fn=int,
+            output_stride=2 ** (len(words) + 1),  # beyond it timm would dilate instead
+            act_layer=getattr(nn, ACTIVATIONS[around.activation]),
+            norm_layer=partial(nn.BatchNorm2d, eps=around.norm_eps),
+        )
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ForeignError(f"timm does not build these blocks: {raised(error)}") from None
     return net
 
 

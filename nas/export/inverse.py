@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -183,10 +184,20 @@ def _expand(run: Sequence[_Found]) -> float | None:
     if run[0].op is Op.SEPARABLE:
         return 1.0
     ratios = [one.inner / (one.out_channels if one.op.plain_residual else one.in_channels) for one in run]
-    for candidate in (round(ratio, digits) for digits in _DIGITS for ratio in ratios):
-        if candidate > 0 and all(one.block(candidate, 0).expanded == one.inner for one in run):
+    for candidate in _plainest(min(ratios), max(ratios)):
+        if all(one.block(candidate, 0).expanded == one.inner for one in run):
             return candidate
     return None
+
+
+def _plainest(least: float, most: float) -> Iterator[float]:
+    """Ratios with no, one and two digits around those seen, the nearest first: widths were rounded, perhaps."""
+    middle = (least + most) / 2
+    for digits in range(3):
+        scale = 10**digits
+        grid = range(max(1, math.floor(least * 0.7 * scale)), math.ceil(most * 1.4 * scale) + 1)
+        yield from sorted((step / scale for step in grid), key=lambda ratio: abs(ratio - middle))
+    yield from (least, most)
 
 
 def _squeeze(run: Sequence[_Found]) -> float | None:

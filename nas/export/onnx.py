@@ -80,7 +80,7 @@ def notation_in(path: Path) -> str:
         model = onnx.load(str(path), load_external_data=False)
     except Exception:  # whatever protobuf raises for what is none
         return ""
-    return next((entry.value for entry in model.metadata_props if entry.key == NOTATION), "")
+    return next((str(entry.value) for entry in model.metadata_props if entry.key == NOTATION), "")
 
 
 def _params(model: Any, net: nn.Module) -> int:
@@ -89,12 +89,12 @@ def _params(model: Any, net: nn.Module) -> int:
     A norm that was folded into its convolution left one bias a channel where it had two parameters; one that was not
     brings its running statistics along.
     """
-    sizes = {weight.name: math.prod(weight.dims) for weight in model.graph.initializer}
+    sizes: dict[str, int] = {weight.name: math.prod(weight.dims) for weight in model.graph.initializer}
     for node in model.graph.node:  # in the order they run
         if node.op_type in _RESHAPED and node.input[0] in sizes:
             sizes[node.output[0]] = sizes[node.input[0]]
     nodes = [node for node in model.graph.node if node.op_type in _WITH_WEIGHTS]
-    found = sum(sizes.get(name, 0) for node in nodes for name in node.input)
+    found: int = sum(sizes.get(name, 0) for node in nodes for name in node.input)
     kept = sum(sizes.get(node.input[1], 0) for node in nodes if node.op_type == "BatchNormalization")
     channels = sum(module.num_features for module in net.modules() if isinstance(module, nn.BatchNorm2d))
     return found - 2 * kept + (channels - kept)

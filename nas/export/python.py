@@ -222,9 +222,18 @@ def _class(arch: Architecture, op: Op) -> str:
     words = ["in_channels", "out_channels", inner, "kernel", "stride", *sorted(facts & {"groups"})]
     words += ["squeezed"] if "se" in facts else []
     defaults = {"stride": " = 1", "groups": " = 1", "squeezed": " = 0"}
-    arguments = ", ".join(["self", *(f"{word}: int{defaults.get(word, '')}" for word in words if word)])
-    broken = arguments if len(f"    def __init__({arguments}) -> None:") <= _LINE else f"\n        {arguments}\n    "
-    return _kept(text, facts).replace("SIGNATURE", broken)
+    arguments = ["self", *(f"{word}: int{defaults.get(word, '')}" for word in words if word)]
+    return _kept(text, facts).replace("SIGNATURE", _broken(arguments))
+
+
+def _broken(arguments: list[str]) -> str:
+    """The arguments in one line, in a line of their own, or each in one."""
+    together = ", ".join(arguments)
+    if len(f"    def __init__({together}) -> None:") <= _LINE:
+        return together
+    if len(f"        {together}") <= _LINE:
+        return f"\n        {together}\n    "
+    return "".join(f"\n        {argument}," for argument in arguments) + "\n    "
 
 
 def _kept(text: str, facts: set[str]) -> str:

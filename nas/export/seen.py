@@ -15,7 +15,8 @@ from nas.foreign import ForeignError
 _KINDS = {name: activation for activation, name in ACTIVATIONS.items()} | {"Swish": Activation.SILU}
 _SQUEEZE_EXCITE = ("SqueezeExcitation", "SqueezeExcite", "SEModule")
 _NOTHING = (
-    "Identity", "Dropout", "StochasticDepth", "DropPath", "AdaptiveAvgPool2d", "SelectAdaptivePool2d", "FastAdaptiveAvgPool",
+    "Identity", "Dropout", "StochasticDepth", "DropPath", "AdaptiveAvgPool2d", "SelectAdaptivePool2d",
+    "FastAdaptiveAvgPool",
 )  # fmt: skip
 _SHORTCUTS = ("downsample", "shortcut")
 
@@ -102,7 +103,7 @@ def _add(seen: Seen, path: str, module: nn.Module) -> None:
 def _activated(seen: Seen, convs: list[Conv], path: str, module: nn.Module) -> None:
     if (found := _KINDS.get(type(module).__name__)) is None:
         raise ForeignError(f"{path}: the activation {type(module).__name__} is none of nas' notation",
-                           f"it has {', '.join(_KINDS.values())}")  # fmt: skip
+                           f"it has {', '.join(Activation)}")  # fmt: skip
     seen.activations.add(found)
     if convs:
         convs[-1].act = True
@@ -112,9 +113,9 @@ def _check_conv(path: str, conv: nn.Conv2d) -> None:
     """Raises: ForeignError for a convolution that is padded, dilated or biased otherwise than nas' are."""
     if type(conv).__name__ == "Conv2dSame":
         raise ForeignError(
-            f"{path}: {type(conv).__name__} pads as TensorFlow does: at stride 2 by one pixel less on the left and top; "
+            f"{path}: Conv2dSame pads as TensorFlow does: at stride 2 by a pixel less on the left and top; "
             "nas pads symmetrically, and its logits would be others",
-            "take the same network without tf_ in its name, if timm has it: timm:efficientnet_b0, timm:efficientnetv2_s",
+            "take its like without tf_ in the name, where timm has one: timm:efficientnet_b0, timm:efficientnetv2_s",
         )
     if type(conv) is not nn.Conv2d or conv.padding_mode != "zeros":
         raise ForeignError(f"{path}: {type(conv).__name__} is no convolution that nas can express")
@@ -135,6 +136,6 @@ def _squeeze_excite(seen: Seen, path: str, module: nn.Module) -> None:
     if len(convs) != 2 or others or "Sigmoid" not in kinds or getattr(module, "add_maxpool", False):
         odd = ", ".join(sorted(others)) or "its make"
         raise ForeignError(f"{path}: {type(module).__name__} with {odd} is none that nas can express",
-                           "nas' squeeze-and-excitation: two 1×1 convolutions, the network's activation, a sigmoid")  # fmt: skip
+                           "nas' squeeze-and-excitation: two 1×1 convolutions, an activation, a sigmoid")  # fmt: skip
     seen.squeezed.append(convs[0].out_channels)
     seen.activations |= {_KINDS[kind] for kind in kinds & set(_KINDS)}

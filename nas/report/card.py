@@ -73,7 +73,7 @@ def _interface(card: Card) -> Iterator[str]:
     yield f"In: float32 (N, 3, {side}, {side}), channels first; {order}."
     mean, deviation = (_numbers(about.get(key)) for key in ("mean", "deviation"))
     if mean and deviation:
-        yield f"Each channel is normalised: (byte − mean) / deviation, mean {_list(mean)}, deviation {_list(deviation)}."
+        yield f"Normalised by channel: (byte − mean) / deviation; mean {_list(mean)}; deviation {_list(deviation)}."
         ones = [_list([number / 255 for number in numbers], 5) for numbers in (mean, deviation)]
         yield f"The same for values from 0 to 1: mean {ones[0]}, deviation {ones[1]}."
     else:
