@@ -188,6 +188,11 @@ def dump_architecture(arch: Architecture, name: str = "", source: str = "") -> s
     return "\n".join(lines) + "\n"
 
 
+def network_text(arch: Architecture, name: str, reference: str) -> str:
+    """The file of a network that a user called `reference`: that and its notation as comments, and the table."""
+    return dump_architecture(arch, name, f"{reference}\n{arch}")
+
+
 def _number(value: float) -> str:
     """A number as YAML 1.1 reads one: 1.0e-05, with a dot."""
     text = plain(value)

@@ -15,7 +15,9 @@ from nas.cli import console
 from nas.cli.dashboard import dashboard
 from nas.cli.doctor import doctor
 from nas.cli.evaluate import evaluate
+from nas.cli.export import export
 from nas.cli.grid import grid
+from nas.cli.import_ import import_
 from nas.cli.measure import measure
 from nas.cli.report import report
 from nas.cli.scale import scale
@@ -36,8 +38,9 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 bad input, 4 nothing usable, 5 a check failed, "
     "129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.",
 )
-for command in (search, grid, scale, show, spaces, measure, train, evaluate, report, dashboard, doctor):
+for command in (search, grid, scale, show, spaces, measure, train, evaluate, export, report, dashboard, doctor):
     app.command()(command)
+app.command("import")(import_)
 app.add_typer(studies)
 
 _EVERYWHERE = {"--debug", "--no-color", "-q", "--quiet", "-v", "--verbose"}

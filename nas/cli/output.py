@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nas.errors import NasError
+from nas.files import write_whole
 from nas.resources import is_file
 
 
@@ -22,3 +23,15 @@ def spare(option: str, path: Path, read: Callable[[Path], object], kind: str) ->
         raise NasError(
             f"{option} {path}: there is a file already, which holds no {kind}", "name another file, or remove it first"
         ) from None
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Write each, and its folders; it appears whole or not at all. Raises: NasError where one cannot be written."""
+    for path, content in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+        except OSError as error:
+            raise NasError(
+                f"{path}: cannot be written: {error.strerror or error}", "name another file with -o"
+            ) from None

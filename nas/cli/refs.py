@@ -24,9 +24,11 @@ def resolve(reference: str, storage: str) -> Architecture:
     """The architecture that `reference` names. Raises: NasError in one line, also for a foreign network."""
     found = _from_study(reference, storage)
     if isinstance(found, Foreign) or (found is None and _is_foreign(reference)):
+        known = reference.partition(":")[0] in LIBRARIES
         raise NasError(
             f"{reference}: not a network of nas' notation, so its inside is not known",
-            f"it can be measured: nas measure {shlex.quote(reference)}",
+            f"it can be measured: nas measure {shlex.quote(reference)}"
+            + (f"; and perhaps read: nas import {shlex.quote(reference)}" if known else ""),
         )
     return found or _architecture(reference)
 
@@ -55,6 +57,12 @@ def training_of(reference: str, storage: str) -> Training | None:
 
     found = _trial(reference, storage)
     return recipe_of(found[0]).training_with(found[1].training) if found else None
+
+
+def record_of(reference: str, storage: str) -> Record | None:
+    """The record of STUDY:TRIAL; None where `reference` has another form. Raises: NasError in one line."""
+    found = _trial(reference, storage)
+    return found[1] if found else None
 
 
 def _is_foreign(reference: str) -> bool:

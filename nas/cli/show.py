@@ -9,7 +9,6 @@ import typer
 
 from nas.cli import console
 from nas.cli.options import DEFAULT_STORAGE, NOTATION, Json, Storage
-from nas.errors import NasError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,15 +52,11 @@ def show(
 
 def _write(ref: str, arch: Architecture, out: Path) -> None:
     """Write the network as the YAML that `nas show FILE` reads back. Raises: NasError where it cannot be written."""
-    from nas.cli.output import spare
-    from nas.report.write import write_document
-    from nas.space_file import dump_architecture, load_architecture
+    from nas.cli.output import spare, write_files
+    from nas.space_file import load_architecture, network_text
 
     spare("--output", out, lambda path: load_architecture(str(path)), "network")
-    try:
-        write_document(out, dump_architecture(arch, out.stem, f"{ref}\n{arch}"))
-    except OSError as error:
-        raise NasError(f"{out}: cannot be written: {error.strerror or error}", "name another file with -o") from None
+    write_files({out: network_text(arch, out.stem, ref).encode()})
     console.say(f"written: {out}")
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nas.arch import Architecture
-from nas.cost import by_stage, cost
 from nas.foreign import is_foreign
 from nas.metric import METRICS, Metric, si
+from nas.outline import outline
 from nas.record import Record
 from nas.report.analysis import Analysis, Result, axis
 from nas.report.table import Cell, Column, Table, text
@@ -203,17 +203,12 @@ def stage_table(arch: Architecture, name: str = "stages") -> Table:
         Column("input_size", "input px", "number"),
         *(Column(key, METRICS[key].label, "number") for key in ("params", "flops", "activations")),
     )
-    first, *stages, last = by_stage(arch)
-    kernel, pool = arch.stem_kernel, " & max pool 3×3" if arch.stem_pool > 1 else ""
-    stem = (f"Conv{kernel}×{kernel}{pool}", 2 * arch.stem_pool, arch.stem, 1, first.size, first.cost)
-    rows: list[tuple[Any, ...]] = [("stem", *stem)]
-    for row, stage in zip(stages, arch.stages, strict=True):
-        rows.append((row.name, stage.label, stage.stride, stage.channels, stage.layers, row.size, row.cost))
-    head = f"{'Conv1×1 & ' if arch.head else ''}Pooling & FC"
-    rows.append(("head", head, 1, arch.features, 1, last.size, last.cost))
-    rows.append(("whole", "", "", "", arch.depth, arch.resolution, cost(arch)))
     cells = tuple(
-        (*map(_plain, row[:-1]), *map(_count, (row[-1].params, row[-1].flops, row[-1].activations))) for row in rows
+        (
+            *map(_plain, (line.name, line.operator, line.stride, line.channels, line.layers, line.size)),
+            *map(_count, (line.cost.params, line.cost.flops, line.cost.activations)),
+        )
+        for line in outline(arch)
     )
     return Table(name, str(arch), columns, cells, total=True)
 
@@ -229,10 +224,8 @@ def _reading_cell(result: Result, key: str) -> Cell:
     return Cell(reading_text(axis(key), value, spread), value, spread)
 
 
-def _plain(value: Any) -> Cell:
-    if value == "":
-        return Cell("")
-    return Cell(f"{value:g}", value) if isinstance(value, float) else text(value)
+def _plain(value: str | int | None) -> Cell:
+    return Cell("") if value in ("", None) else text(value)
 
 
 def _count(value: int) -> Cell:
