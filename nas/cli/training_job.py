@@ -111,7 +111,7 @@ def make_job(asked: Asked, relabel: Callable[[Data], Data] | None = None, more: 
     from nas.training.session import Job
 
     training = asked.training
-    final = _final(asked)
+    final = final_of(asked)
     source = _source(asked, relabel)
     data = source(final.resolution)
     arch = dataclasses.replace(final, classes=data.classes)
@@ -120,7 +120,7 @@ def make_job(asked: Asked, relabel: Callable[[Data], Data] | None = None, more: 
     return Job(arch, source, training, asked.folder, asked.seed, asked.device, ways, said)
 
 
-def _final(asked: Asked) -> Architecture | Foreign:
+def final_of(asked: Asked) -> Architecture | Foreign:
     """The network that is trained, at the pixels it ends at. Raises: NasError for a size that it cannot have."""
     from nas.arch import Architecture
     from nas.progressive import schedule
@@ -139,14 +139,20 @@ def _final(asked: Asked) -> Architecture | Foreign:
 
 
 def _source(asked: Asked, relabel: Callable[[Data], Data] | None) -> Callable[[int], Data]:
-    from nas.data import load_data
-
     @lru_cache(maxsize=4)
     def source(resolution: int) -> Data:
-        data = load_data(asked.training.data, resolution=resolution, device=asked.device)
+        data = load(asked.training.data, resolution, asked.device)
         return relabel(data) if relabel else data
 
     return source
+
+
+@lru_cache(maxsize=4)
+def load(spec: str, resolution: int, device: str) -> Data:
+    """The data at a size; the last few stay, for the next round or stage."""
+    from nas.data import load_data
+
+    return load_data(spec, resolution=resolution, device=device)
 
 
 def _ways(

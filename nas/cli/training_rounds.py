@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.cli import console
 from nas.cli.train import finish, run_job
-from nas.cli.training_job import Asked, make_job, read_network
+from nas.cli.training_job import Asked, final_of, load, make_job, read_network
 from nas.errors import NasError
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ class Rounds:
 def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
     """Train every round in its own folder below the training's; one that has ended is not trained again.
 
+    The recipe's epochs are those of all pictures, labelled or not: a round that has fewer goes through them more often,
+    so that rounds are compared at about equal steps.
+
     Raises: NasError.
     """
     if rounds.rounds and rounds.unlabeled is None and rounds.labels is None:
@@ -86,11 +89,14 @@ def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
 
 
 def _train(rounds: Rounds, number: int, folder: Path, resume: bool) -> dict[str, Any]:
-    asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=folder)
+    data = load(rounds.asked.training.data, final_of(rounds.asked).resolution, rounds.asked.device)
+    images = len(rounds.few(data).train)
+    every = images + (len(rounds.others(data)) if rounds.rounds else 0)
     said: dict[str, Any] = {"round": number, "labels": rounds.labels} if rounds.labels else {"round": number}
     relabel: Callable[[Data], Data] = rounds.few
     if number:
         labelled, told = _labelled(rounds, number)
+        images += len(labelled.index)
         said |= told
 
         def relabel(data: Data) -> Data:
@@ -98,6 +104,9 @@ def _train(rounds: Rounds, number: int, folder: Path, resume: bool) -> dict[str,
 
             return with_labels(rounds.few(data), rounds.others(data), labelled)
 
+    epochs = max(1, round(rounds.asked.training.epochs * every / images))  # of all rounds about as many steps
+    training = rounds.asked.training.model_copy(update={"epochs": epochs})
+    asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=folder, training=training)
     document, _ = run_job(make_job(asked, relabel, said), resume=resume)
     assert document is not None
     return document
@@ -107,12 +116,11 @@ def _labelled(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
     """What the network of the round before says of the unlabelled pictures, and that in numbers."""
     import torch
 
-    from nas.data import load_data
     from nas.training.selftraining import label
 
     asked = rounds.asked
     teacher = read_network("", rounds.asked.folder / f"round-{number - 1}" / "weights.safetensors", asked.storage)
-    data = load_data(asked.training.data, resolution=teacher.arch.resolution, device=asked.device)
+    data = load(asked.training.data, teacher.arch.resolution, asked.device)
     others = rounds.others(data)
     if teacher.statistics:
         others = others.normalised(*teacher.statistics)
