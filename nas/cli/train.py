@@ -23,7 +23,7 @@ def train(  # noqa: PLR0913, PLR0917
         str | None, typer.Option(envvar="NAS_DATA", help="fractals, digits, folder:PATH, cifar10:ROOT, …")
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="A training recipe: short, efficientnet, efficientnetv2-s, …, or a YAML file.")
+        str, typer.Option(help="short, efficientnet, efficientnetv2-s, … or a YAML file; trial: that of STUDY:TRIAL.")
     ] = "short",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Folder of the training; else runs/REF-RECIPE.")
@@ -82,10 +82,10 @@ def train(  # noqa: PLR0913, PLR0917
 
       torchrun --nproc-per-node 2 -m nas train first:2 --data digits
     """
-    from nas.cli.training_job import Asked, default_folder, settle_training
+    from nas.cli.training_job import Asked, default_folder, named_recipe, settle_training
 
     together, device = _processes(device)
-    training = settle_training(recipe, data, sets or [], epochs, batch)
+    training = settle_training(named_recipe(recipe, ref, storage), data, sets or [], epochs, batch)
     from nas.cli.refs import resolve_network
 
     folder = output or default_folder(ref, recipe)
@@ -145,7 +145,7 @@ def _plan(job: Job, json_output: bool) -> None:
         total = sum(one.seconds for one in forecasts)
         console.show_json({"arch": str(job.arch), "steps": session.run.steps, "expected_s": total, "stages": each})
         return
-    announce(session, [])
+    announce(session, forecasts, table=False)
     console.show(console.as_rich(stages(session.run.schedule, forecasts)))
 
 

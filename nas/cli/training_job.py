@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from nas.training_recipe import Training
 
 
+TRIAL = "trial"  # the recipe that a trial was trained by
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The command line of `nas train`, checked as far as it can be without data."""
@@ -50,17 +53,30 @@ class Asked:
         return {**found, "backbone_rate": self.backbone_rate} if self.backbone_rate != 1 else found
 
 
+def named_recipe(recipe: str, ref: str, storage: str) -> Training:
+    """The training recipe of that name or file; `trial`: the one that STUDY:TRIAL had. Raises: NasError."""
+    from nas.cli.refs import training_of
+    from nas.training_recipe import load_training
+
+    if recipe != TRIAL:
+        return load_training(recipe)
+    found = training_of(ref, storage)
+    if found is None:
+        raise NasError(f"--recipe {TRIAL}: {ref} is no STUDY:TRIAL", "name a recipe, such as short")
+    return found
+
+
 def settle_training(
-    recipe: str, data: str | None, sets: Sequence[str], epochs: int | None, batch: int | None
+    recipe: Training, data: str | None, sets: Sequence[str], epochs: int | None, batch: int | None
 ) -> Training:
     """The recipe with what the command line changes of it; `batch` takes the learning rate with it.
 
     Raises: NasError, DocumentError naming the key.
     """
     from nas.document import validate
-    from nas.training_recipe import Training, load_training
+    from nas.training_recipe import Training
 
-    document = load_training(recipe).model_dump(mode="json")
+    document = recipe.model_dump(mode="json")
     for text in sets:
         _set(document, text)
     if data is not None:

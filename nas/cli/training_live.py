@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nas.training.session import Forecast, Session
 
 
-def announce(session: Session, forecasts: Sequence[Forecast]) -> None:
-    """Say what is trained on what, by which schedule, and what that may take."""
+def announce(session: Session, forecasts: Sequence[Forecast], *, table: bool = True) -> None:
+    """Say what is trained on what, by which schedule unless its `table` is shown elsewhere, and what that may take."""
     job, run = session.job, session.run
     data = run.held
     where = f"{job.device}" + (f", {run.part.of} processes" if run.part.of > 1 else "")
@@ -29,7 +29,8 @@ def announce(session: Session, forecasts: Sequence[Forecast]) -> None:
         f"classes     device {where}"
     )
     console.say(f"folder {job.folder} ({state})     batch {run.batch}, {run.steps:,} steps, {job.training.optimizer}")
-    console.messages().print(console.as_rich(stages(run.schedule, forecasts)))
+    if table:
+        console.messages().print(console.as_rich(stages(run.schedule, forecasts)))
     console.say(
         f"expected {clock(sum(one.seconds for one in forecasts))}: steps × the median of a few real ones at each size; "
         "evaluation comes on top"
