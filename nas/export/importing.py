@@ -59,19 +59,23 @@ def import_network(text: str, around: Around | None = None) -> Imported:
     Raises: ForeignError for a network that is unknown or that nas cannot express, naming the module; CheckError where
     what was read is not the same network.
     """
-    if is_block_strings(text):
-        around = around or Around()
-        foreign = Foreign("timm:block_strings", around.resolution, around.classes)
-        net = _from_strings(_words(text.partition(":")[2]), around)
-    else:
-        foreign = _named(text)
-        net = build_foreign(foreign)
+    with torch.random.fork_rng([]):  # the other library draws weights
+        net, foreign = _built(text, around)
     try:
         arch = architecture_of(net, foreign)
     except ForeignError as error:
         where = "" if str(error).startswith(foreign.reference) else f"{foreign.reference}: "
         raise ForeignError(f"{where}{error}", error.hint) from None
     return Imported(arch, _check(arch, net.eval(), foreign))
+
+
+def _built(text: str, around: Around | None) -> tuple[nn.Module, Foreign]:
+    if is_block_strings(text):
+        around = around or Around()
+        foreign = Foreign("timm:block_strings", around.resolution, around.classes)
+        return _from_strings(_words(text.partition(":")[2]), around), foreign
+    foreign = _named(text)
+    return build_foreign(foreign), foreign
 
 
 def _named(text: str) -> Foreign:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from nas.arch import Activation
 from nas.errors import raised
 from nas.export.check import Checked, CheckError, check_modules, check_params, copy_in_order, in_order
@@ -139,8 +141,9 @@ def run_source(path: Path, function: str, *arguments: Any) -> Any:
     assert spec.loader is not None
     module: ModuleType = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-        return getattr(module, function)(*arguments)
+        with torch.random.fork_rng([]):  # whose weights are drawn
+            spec.loader.exec_module(module)
+            return getattr(module, function)(*arguments)
     except MemoryError:
         raise
     except Exception as error:
