@@ -102,6 +102,16 @@ def schedule(training: Training, resolution: int) -> Schedule:
     return Schedule(tuple(stages))
 
 
+def largest_side(training: Training, resolution: int) -> int:
+    """Pixels of the largest images that a training which ends at `resolution` shows. Raises: ScheduleError."""
+    return max(*schedule(training, resolution).sizes, training.held_resolution or 0)
+
+
+def smallest_side(training: Training, resolution: int) -> int:
+    """Pixels of the smallest. Raises: ScheduleError."""
+    return min(*schedule(training, resolution).sizes, training.held_resolution or resolution)
+
+
 def rise(first: float, last: float, stages: int) -> tuple[float, ...]:
     """A value of Algorithm 1 in each stage: evenly from the first to the last; of a single stage the last."""
     if stages == 1:

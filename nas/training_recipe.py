@@ -94,13 +94,13 @@ _LONGER = (
 )  # fmt: skip
 
 
-def load_training(reference: str, **overrides: Any) -> Training:
-    """The training recipe in a file, or the shipped one of that name, with `overrides` laid over its keys.
+def load_training(reference: str) -> Training:
+    """The training recipe in a file, or the shipped one of that name.
 
     Raises: DocumentError `file: key: expected …; got …`; NasError with the nearest names.
     """
     path = find(reference, "recipes", "training recipe")
-    return validate(Training, {**read_yaml(path), **overrides}, short_path(path))
+    return validate(Training, read_yaml(path), short_path(path))
 
 
 def parse_training_cell(name: str, raw: Any, where: str) -> Open:

@@ -350,6 +350,25 @@ def test_streamed_pictures_change_by_their_own_seed_whoever_reads_them(tmp_path:
     assert not torch.equal(whole[0], batches(Part(), seed=4)[0])
 
 
+def test_every_process_gets_as_many_pictures_where_some_cannot_be_read(tmp_path: Path) -> None:
+    for number in range(8):
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    for number in (1, 2, 5):
+        (tmp_path / f"{number}.png").write_bytes(b"no picture")
+    split = Streamed(tuple((tmp_path / f"{number}.png", number) for number in range(8)), 16)
+    for rank in (0, 1):
+        batches = list(split.batches(8, torch.Generator().manual_seed(0), "flip", None, Part(rank, 2)))
+        assert [len(labels) for _, labels in batches] == [4]
+        assert not {1, 2, 5} & set(batches[0][1].tolist())
+
+
+def test_every_size_is_normalised_alike() -> None:
+    training = PLAIN.model_copy(update={"progressive": Progressive(stages=2, resolution=8)})
+    run = Run(SMALL, digits, training, seed=0, device=CPU)
+    assert torch.equal(run.source(8).train.deviation, digits(16).held.deviation)
+    assert not torch.equal(digits(8).train.deviation, digits(16).train.deviation)
+
+
 def test_global_random_state_is_left_alone_by_changed_pictures() -> None:
     state = torch.random.get_rng_state()
     next(iter(digits(16).train.batches(8, torch.Generator().manual_seed(0), "none", change_of(PLAIN, STAGE))))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from nas.arch import parse
 from nas.cli import main
@@ -187,3 +189,92 @@ def test_classes_of_weights_and_data_must_agree_to_evaluate(nas: Run, weights: P
     assert code == 2
     assert "tells 10 classes apart; fractals" in err
     assert "has 4" in err
+
+
+def test_weights_that_name_code_do_not_run_it(nas: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("evil.py").write_text("raise SystemExit('imported')\n")
+    write_weights(Path("w.safetensors"), build(parse(f"{NET} y10")).state_dict(), {"arch": "evil:make@32y10"})
+    for words in (
+        ("evaluate", "w.safetensors", "--data", "digits"),
+        ("train", NET, *QUICK, "--teacher", "w.safetensors"),
+    ):
+        code, _, err = nas(*words)
+        assert code == 2
+        assert "runs code" in err
+
+
+def test_weights_of_a_network_with_the_same_shapes_are_refused_too(nas: Run, weights: Path) -> None:
+    code, _, err = nas(
+        "evaluate", NET.replace("m1k3s1c8n1", "m1k3s2c8n1"), "--weights", str(weights), "--data", "digits"
+    )
+    assert code == 2
+    assert "weights of another network: r16 s8 m1k3s1c8n1" in err
+
+
+def test_resuming_without_an_option_that_was_given_is_refused(nas: Run, weights: Path) -> None:
+    words = ("train", NET, *QUICK, "-o", "run", "--weights", str(weights))
+    assert nas(*words)[0] == 0
+    result = json.loads(Path("run/result.json").read_text())
+    Path("run/result.json").unlink()
+    assert result["identity"]["weights"] == str(weights)
+    Path("run/checkpoint.json").write_text(json.dumps({**CHECKPOINT, "identity": result["identity"]}))
+    Path("run/checkpoint-0001.safetensors").write_bytes(EMPTY)
+    code, _, err = nas(*words[:-2], "--resume")
+    assert code == 2
+    assert f"its training has weights '{weights}'; got None" in err
+
+
+EMPTY = (2).to_bytes(8, "little") + b"{}"
+CHECKPOINT = {
+    "schema": 1, "epoch": 1, "file": "checkpoint-0001.safetensors", "sha256": hashlib.sha256(EMPTY).hexdigest(),
+    "step": 5, "curve": [],
+}  # fmt: skip
+
+
+def test_held_out_pictures_are_never_labelled_and_trained_on(nas: Run, tmp_path: Path) -> None:
+    for part, count in (("train", 4), ("val", 2), ("more", 3)):
+        for name in ("a", "b"):
+            (tmp_path / "data" / part / name).mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (16, 16), (60 * number, 0, 99)).save(tmp_path / "data" / part / name / f"{number}.png")
+    words = ("train", NET, *QUICK, "--data", "folder:data", "--rounds", "1", "--confidence", "0.01", "-o", "run")
+    for folder in ("data", "data/val", "data/train/a", "."):
+        code, _, err = nas(*words, "--unlabeled", folder)
+        assert code == 2
+        assert "held-out pictures of folder:data would be trained on" in err
+    code, out, err = nas(*words, "--unlabeled", "data/more", "--json")
+    assert code == 0, err
+    assert json.loads(out)["rounds"][1]["unlabelled"] == 6
+
+
+def test_rounds_of_another_training_are_not_taken_for_this_ones(nas: Run) -> None:
+    words = ("train", NET, *QUICK, "--rounds", "1", "--confidence", "0.01", "-o", "run")
+    assert nas(*words, "--labels", "20")[0] == 0
+    code, _, err = nas(*words, "--labels", "10", "--resume")
+    assert code == 2
+    assert "round-0: its training has" in err
+
+
+def test_a_held_out_size_that_the_network_cannot_have_is_refused_before_training(nas: Run) -> None:
+    deep = "r64 s8 m1k3s2c8n1 m1k3s2c8n1 m1k3s2c8n1 h16"
+    code, _, err = nas("train", deep, *QUICK, "--set", "held_resolution=8", "-o", "run")
+    assert code == 2
+    assert "8 px is too small for a total stride of 16" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--freeze", "backbone"), "it would stay as it was drawn"),
+        (("--grow", "1"), "only the students of --rounds grow"),
+        (("--labels", "500", "--rounds", "1"), "class 0 of digits has"),
+        (("--set", "learning_rate=fast", "--batch", "64"), "learning_rate: expected a number"),
+        (("--set", "progressive=3", "--set", "progressive.stages=2"), "progressive is 3"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_options_that_would_do_nothing_or_harm_are_refused(nas: Run, words: tuple[str, ...], says: str) -> None:
+    code, _, err = nas("train", NET, *QUICK, "-o", "run", *words)
+    assert code == 2
+    assert says in err
+    assert not Path("run").exists()

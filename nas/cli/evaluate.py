@@ -55,9 +55,13 @@ def evaluate(  # noqa: PLR0913, PLR0917
         )
     if ready.statistics:
         found = found.normalised(*ready.statistics)
-    result = measured(ready.net.to(chosen), found.held, found.names, device=chosen, batch=batch)
+    bf16 = ready.precision == "bf16" and chosen.type == "cuda"  # as when it was trained
+    result = measured(ready.net.to(chosen), found.held, found.names, device=chosen, batch=batch, bf16=bf16)
+    if found.held.skipped:
+        console.say(f"note   {found.held.skipped:,} held-out files of {data} could not be read, and are not counted")
     if json_output:
-        console.show_json({"arch": str(ready.arch), "data": data, "resolution": pixels, **asdict(result)})
+        how = {"precision": "bf16" if bf16 else "fp32", "skipped_images": found.held.skipped}
+        console.show_json({"arch": str(ready.arch), "data": data, "resolution": pixels, **how, **asdict(result)})
         return
     _print(result, data, pixels)
 

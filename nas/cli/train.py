@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -93,6 +95,12 @@ def train(  # noqa: PLR0913, PLR0917
         ref, resolve_network(ref, storage), training, folder, seed, pick_device(device), weights, teacher,
         freeze == "backbone", backbone_rate, together, storage,
     )  # fmt: skip
+    if freeze == "backbone" and not weights:
+        raise NasError("--freeze backbone: it would stay as it was drawn", "add --weights FILE|torchvision:NAME")
+    if grow and not rounds:
+        raise NasError("--grow: only the students of --rounds grow", "add --rounds 1")
+    if grow and weights:
+        raise NasError("--grow: --weights do not fit a larger network", "leave one of them out")
     if rounds or unlabeled is not None or labels is not None:
         from nas.cli.training_rounds import Rounds, train_rounds
 
@@ -137,8 +145,11 @@ def _plan(job: Job, json_output: bool) -> None:
     from nas.cli.training_live import announce, stages
     from nas.training.session import Session
 
-    session = Session(job, resume=True)
-    forecasts = session.forecast()
+    with fitting(job):
+        session = Session(job, resume=True)
+        forecasts = session.forecast()
+    if not session.first:
+        return
     if json_output:
         each = [{"epochs": one.epochs, "images_per_s": one.images_per_s, "seconds": one.seconds,
                  "resolution": one.stage.resolution} for one in forecasts]  # fmt: skip
@@ -158,12 +169,13 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
     from nas.training.outcome import DivergedError
     from nas.training.session import Session
 
-    session = Session(job, resume=resume)
-    forecasts = session.forecast()
+    with fitting(job):
+        session = Session(job, resume=resume)
+        forecasts = session.forecast()
     announce(session, forecasts)
     expected = [one.seconds / one.epochs for one in forecasts for _ in range(one.epochs)]
     try:
-        with watch(job.training.epochs, session.resumed, expected) as show:
+        with fitting(job), watch(job.training.epochs, session.resumed, expected) as show:
             finished = session.go(show)
     except DivergedError as error:
         console.fail(str(error), error.hint)
@@ -172,7 +184,7 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
         done = len(session.run.curve)
         console.say(f"stopped after {done} of {job.training.epochs} epochs; go on with: {_again()}")
         raise typer.Exit(130) from None
-    console.say(took(forecasts, finished.trained))
+    console.say(took(forecasts, finished.trained, resumed=session.resumed > 0))
     if not session.first:
         return None, finished
     document = {
@@ -180,10 +192,28 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
         "weights": str(finished.weights),
         "seconds": finished.trained.seconds,
         "training_s": finished.trained.training_s,
-        "expected_s": sum(one.seconds for one in forecasts),
+        "expected_s": sum(one.seconds for one in forecasts),  # of the epochs trained now
+        "resumed_after": session.resumed,
         "steps": finished.trained.steps,
     }
     return document, finished
+
+
+@contextmanager
+def fitting(job: Job) -> Iterator[None]:
+    """Raises: typer.Exit(1) where the device's memory is too small, having said what to do."""
+    from nas.meters.batch import is_out_of_memory
+
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        console.fail(
+            f"out of memory at a batch of {job.training.batch} in {job.training.accumulate} parts",
+            f"add --set accumulate={2 * job.training.accumulate}: the same batch in more parts; or a smaller --batch",
+        )
+        raise typer.Exit(1) from None
 
 
 def finish(document: dict[str, Any], json_output: bool) -> None:

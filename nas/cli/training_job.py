@@ -84,6 +84,7 @@ def settle_training(
     if epochs is not None:
         document["epochs"] = epochs
     if batch is not None:
+        validate(Training, document, "train")
         document["learning_rate"] = document["learning_rate"] * batch / document["batch"]
         document["batch"] = batch
     return validate(Training, document, "train")
@@ -108,6 +109,8 @@ def _set(document: dict[str, Any], text: str) -> None:
     if key not in known:
         raise NasError(f"--set {key}: unknown key of a training recipe", nearest(key, known))
     if dot:
+        if not isinstance(document[section] or {}, dict):
+            raise NasError(f"--set {key}: {section} is {document[section]!r}", f"give its keys, not {section} itself")
         document[section] = {**(document[section] or {}), inner: read}
     else:
         document[key] = read
@@ -119,7 +122,12 @@ def default_folder(ref: str, recipe: str) -> Path:
     return Path("runs") / f"{words[:40].strip('-')}-{Path(recipe).stem}"
 
 
-def make_job(asked: Asked, relabel: Callable[[Data], Data] | None = None, more: Mapping[str, Any] | None = None) -> Job:
+def make_job(
+    asked: Asked,
+    relabel: Callable[[Data], Data] | None = None,
+    more: Mapping[str, Any] | None = None,
+    noted: Mapping[str, Any] | None = None,
+) -> Job:
     """The training as a job: its data are loaded at the size it ends at. `relabel`: what is done to them at every size.
 
     Raises: NasError for data, weights or a teacher that do not fit.
@@ -130,45 +138,57 @@ def make_job(asked: Asked, relabel: Callable[[Data], Data] | None = None, more: 
     final = final_of(asked)
     source = _source(asked, relabel)
     data = source(final.resolution)
-    arch = dataclasses.replace(final, classes=data.classes)
+    arch = trained_on(final, training, data)
     ways, source = _ways(asked, arch, data, source)
     said = {**asked.said(), **(more or {})}
-    return Job(arch, source, training, asked.folder, asked.seed, asked.device, ways, said)
+    return Job(arch, source, training, asked.folder, asked.seed, asked.device, ways, said, noted or {})
 
 
 def final_of(asked: Asked) -> Architecture | Foreign:
     """The network that is trained, at the pixels it ends at. Raises: NasError for a size that it cannot have."""
     from nas.arch import Architecture
-    from nas.progressive import schedule
+    from nas.progressive import smallest_side
     from nas.training import proxy, proxy_resolution
 
     if isinstance(asked.arch, Architecture):
         arch: Architecture | Foreign = proxy(asked.arch, asked.training, asked.arch.classes)
     else:
-        if asked.training.width != 1:
-            raise NasError(f"{asked.ref}: only a network of nas' notation can be narrowed", "add --set width=1")
         arch = dataclasses.replace(asked.arch, resolution=proxy_resolution(asked.arch, asked.training))
-    least = min(schedule(asked.training, arch.resolution).sizes)
+    least = smallest_side(asked.training, arch.resolution)
     if isinstance(arch, Architecture):
         dataclasses.replace(arch, resolution=least)  # an ArchitectureError where that is too small
     return arch
 
 
+def trained_on(final: Architecture | Foreign, training: Training, data: Data) -> Architecture | Foreign:
+    """The network for the classes of `data`. Raises: ProxyError for a foreign one that cannot be had so."""
+    from nas.arch import Architecture
+    from nas.training.proxy import foreign_proxy
+
+    if isinstance(final, Architecture):
+        return dataclasses.replace(final, classes=data.classes)
+    return foreign_proxy(final, training, data)
+
+
 def _source(asked: Asked, relabel: Callable[[Data], Data] | None) -> Callable[[int], Data]:
-    @lru_cache(maxsize=4)
+    from nas.progressive import largest_side
+
+    largest = largest_side(asked.training, final_of(asked).resolution)
+
+    @lru_cache(maxsize=2)
     def source(resolution: int) -> Data:
-        data = load(asked.training.data, resolution, asked.device)
+        data = load(asked.training.data, resolution, asked.device, largest)
         return relabel(data) if relabel else data
 
     return source
 
 
-@lru_cache(maxsize=4)
-def load(spec: str, resolution: int, device: str) -> Data:
-    """The data at a size; the last few stay, for the next round or stage."""
+@lru_cache(maxsize=2)
+def load(spec: str, resolution: int, device: str, largest: int) -> Data:
+    """The data at a size; the last two stay, for the next stage or round. `largest`: of all sizes asked for."""
     from nas.data import load_data
 
-    return load_data(spec, resolution=resolution, device=device)
+    return load_data(spec, resolution=resolution, device=device, largest=largest)
 
 
 def _ways(
@@ -195,7 +215,7 @@ def _ways(
 
         if (statistics := weights.statistics) is not None:
             plain = source
-            source = lru_cache(maxsize=4)(lambda pixels: plain(pixels).normalised(*statistics))
+            source = lru_cache(maxsize=2)(lambda pixels: plain(pixels).normalised(*statistics))
             data = source(data.resolution)
     teacher = teacher_of(read_teacher(asked.teacher, asked.storage), data) if asked.teacher else None
     rate = 0.0 if asked.frozen else asked.backbone_rate

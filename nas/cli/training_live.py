@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def announce(session: Session, forecasts: Sequence[Forecast], *, table: bool = True) -> None:
     """Say what is trained on what, by which schedule unless its `table` is shown elsewhere, and what that may take."""
+    from nas.foreign import Foreign
+
     job, run = session.job, session.run
     data = run.held
     where = f"{job.device}" + (f", {run.part.of} processes" if run.part.of > 1 else "")
@@ -29,6 +31,12 @@ def announce(session: Session, forecasts: Sequence[Forecast], *, table: bool = T
         f"classes     device {where}"
     )
     console.say(f"folder {job.folder} ({state})     batch {run.batch}, {run.steps:,} steps, {job.training.optimizer}")
+    if run.batch < job.training.batch:
+        console.say(f"note   a batch of {job.training.batch} is more than there are images; the learning rate stays")
+    if data.skipped:
+        console.say(f"note   {data.skipped:,} files of the data could not be read")
+    if isinstance(job.arch, Foreign):
+        console.say("note   dropout, stochastic depth and first weights are the library's own, not the recipe's")
     if table:
         console.messages().print(console.as_rich(stages(run.schedule, forecasts)))
     console.say(
@@ -107,10 +115,11 @@ def compare(forecasts: Sequence[Forecast], trained: Trained) -> list[tuple[Forec
     return found
 
 
-def took(forecasts: Sequence[Forecast], trained: Trained) -> str:
+def took(forecasts: Sequence[Forecast], trained: Trained, *, resumed: bool) -> str:
     """`took 12.1 s, expected 11.8 s (16 px 4.1 of 4.0 s, 32 px 8.0 of 7.8 s); with evaluation 13.0 s`."""
     pairs = compare(forecasts, trained)
     each = ", ".join(f"{one.stage.resolution} px {clock(real)} of {clock(one.seconds)}" for one, real in pairs)
     real, expected = sum(real for _, real in pairs), sum(one.seconds for one, _ in pairs)
     stages = f" ({each})" if len(pairs) > 1 else ""
-    return f"took {clock(real)}, expected {clock(expected)}{stages}; with evaluation {clock(trained.seconds)}"
+    before = trained.curve[-1 - sum(one.epochs for one in forecasts)].seconds if resumed else 0.0
+    return f"took {clock(real)}, expected {clock(expected)}{stages}; with evaluation {clock(trained.seconds - before)}"

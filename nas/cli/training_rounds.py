@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nas.data import Data, Split
     from nas.foreign import Foreign
     from nas.training.selftraining import Labelled
+    from nas.training.session import Job
+    from nas.training_recipe import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,33 @@ class Rounds:
 
     def others(self, data: Data) -> Split:
         """The pictures without labels, at the size of `data`. Raises: DataError, SelfTrainingError."""
-        from nas.data import load_unlabeled
         from nas.training.selftraining import few_labels
 
         rest = None if self.labels is None else few_labels(data, self.labels, self.asked.seed)[1]
         if self.unlabeled is None:
             assert rest is not None
             return rest
-        found = load_unlabeled(self.unlabeled, data.resolution, data.train)
+        found = _unlabeled(self.unlabeled, data)
         return found if rest is None or not len(rest) else rest.join(found)
+
+    def data(self, resolution: int | None = None) -> Data:
+        """All of the data, at the pixels that training ends at or others."""
+        from nas.progressive import largest_side
+
+        final = final_of(self.asked).resolution
+        spec, device = self.asked.training.data, self.asked.device
+        return load(spec, resolution or final, device, largest_side(self.asked.training, final))
+
+    def recipe(self, data: Data, images: int) -> Training:
+        """The recipe for a round of so many images, as many steps long as it is for all pictures, labelled or not."""
+        from nas.document import validate
+        from nas.training_recipe import Training
+
+        every = len(self.few(data).train) + (len(self.others(data)) if self.rounds else 0)
+        training = self.asked.training
+        epochs = max(1, round(training.epochs * every / images))
+        longer = {"epochs": epochs, "decay_epochs": training.decay_epochs * epochs / training.epochs}
+        return validate(Training, {**training.model_dump(mode="json"), **longer}, f"{epochs} epochs of {images} images")
 
     def student(self, number: int) -> Architecture | Foreign:
         """The network of a round: each larger than the one before by `grow`, as the compound rule makes it."""
@@ -63,6 +83,13 @@ class Rounds:
         return dataclasses.replace(compound(arch, phi=self.grow * number), resolution=arch.resolution)
 
 
+@lru_cache(maxsize=2)
+def _unlabeled(folder: Path, data: Data) -> Split:
+    from nas.data import load_unlabeled
+
+    return load_unlabeled(folder, data.resolution, data.train)
+
+
 def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
     """Train every round in its own folder below the training's; one that has ended is not trained again.
 
@@ -75,91 +102,113 @@ def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
         raise NasError("--rounds: no pictures without labels", "add --unlabeled DIR, or --labels N to leave labels out")
     if rounds.unlabeled is not None and not rounds.rounds:
         raise NasError("--unlabeled: nothing would use them", "add --rounds 1")
-    if rounds.unlabeled is not None:
-        from nas.data import check_unlabeled
-
-        check_unlabeled(rounds.unlabeled)
+    _check(rounds)
     documents: list[dict[str, Any]] = []
     for number in range(rounds.rounds + 1):
-        folder = rounds.asked.folder / f"round-{number}"
         console.say(f"round  {number} of {rounds.rounds}")
-        documents.append(_ended(folder) if resume and _has_ended(folder) else _train(rounds, number, folder, resume))
+        documents.append(_round(rounds, number, resume))
         console.say(f"       top-1 {documents[-1]['top1_pct']:.2f} %")
     finish({**documents[-1], "rounds": [_short(document) for document in documents]}, json_output)
 
 
-def _train(rounds: Rounds, number: int, folder: Path, resume: bool) -> dict[str, Any]:
-    data = load(rounds.asked.training.data, final_of(rounds.asked).resolution, rounds.asked.device)
-    images = len(rounds.few(data).train)
-    every = images + (len(rounds.others(data)) if rounds.rounds else 0)
-    said: dict[str, Any] = {"round": number, "labels": rounds.labels} if rounds.labels else {"round": number}
-    relabel: Callable[[Data], Data] = rounds.few
-    if number:
-        labelled, told = _labelled(rounds, number)
-        images += len(labelled.index)
-        said |= told
+def _check(rounds: Rounds) -> None:
+    """What can be known before the first round is trained. Raises: NasError."""
+    from nas.data import check_unlabeled, shares_pictures
 
-        def relabel(data: Data) -> Data:
-            from nas.training.selftraining import with_labels
+    for number in range(rounds.rounds + 1):
+        final_of(dataclasses.replace(rounds.asked, arch=rounds.student(number)))
+    if rounds.unlabeled is None:
+        if rounds.rounds and not len(rounds.others(rounds.data())):
+            raise NasError(f"--labels {rounds.labels}: no training image is left without a label", "keep fewer")
+        return
+    check_unlabeled(rounds.unlabeled)
+    kind, _, path = rounds.asked.training.data.partition(":")
+    if kind == "folder" and shares_pictures(Path(path).expanduser(), rounds.unlabeled):
+        raise NasError(
+            f"--unlabeled {rounds.unlabeled}: held-out pictures of {rounds.asked.training.data} would be trained on",
+            "give a folder beside its train and val, or leave labels out with --labels",
+        )
 
-            return with_labels(rounds.few(data), rounds.others(data), labelled)
 
-    epochs = max(1, round(rounds.asked.training.epochs * every / images))  # of all rounds about as many steps
-    training = rounds.asked.training.model_copy(update={"epochs": epochs})
-    asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=folder, training=training)
-    document, _ = run_job(make_job(asked, relabel, said), resume=resume)
+def _round(rounds: Rounds, number: int, resume: bool) -> dict[str, Any]:
+    """The result of a round: of one that has ended, where it is this training's, or trained now. Raises: NasError."""
+    folder = rounds.asked.folder / f"round-{number}"
+    labelled, noted = _labels(rounds, number) if number else (None, {})
+    data = rounds.data()
+    images = len(rounds.few(data).train) + (len(labelled.index) if labelled else 0)
+    asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=folder)
+    asked = dataclasses.replace(asked, training=rounds.recipe(data, images))
+    said = {"round": number, **({"labels": rounds.labels} if rounds.labels else {})}
+
+    def relabel(data: Data) -> Data:
+        from nas.training.selftraining import with_labels
+
+        few = rounds.few(data)
+        return few if labelled is None else with_labels(few, rounds.others(data), labelled)
+
+    job = make_job(asked, relabel, said, noted)
+    if resume and (ended := _ended(job)):
+        return ended
+    document, _ = run_job(job, resume=resume)
     assert document is not None
     return document
 
 
-def _labelled(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
-    """What the network of the round before says of the unlabelled pictures, and that in numbers."""
+def _labels(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
+    """What the network of the round before says of the unlabelled pictures, and that in numbers.
+
+    They are kept beside the round, and read when it is resumed: a picture at the threshold may flip on a GPU.
+    """
     import torch
 
-    from nas.training.selftraining import label
+    from nas.training.selftraining import label, read_labels, write_labels
 
     asked = rounds.asked
-    teacher = read_network("", rounds.asked.folder / f"round-{number - 1}" / "weights.safetensors", asked.storage)
-    data = load(asked.training.data, teacher.arch.resolution, asked.device)
-    others = rounds.others(data)
-    if teacher.statistics:
-        others = others.normalised(*teacher.statistics)
-    device = torch.device(asked.device)
-    found = label(teacher.net.to(device), others, device=device, classes=data.classes, least=rounds.confidence)
+    path = asked.folder / f"labels-{number}.safetensors"
+    teacher = read_network("", asked.folder / f"round-{number - 1}" / "weights.safetensors", asked.storage)
+    found = read_labels(path, teacher.about)
+    if found is None:
+        data = rounds.data(teacher.arch.resolution)
+        others = rounds.others(data)
+        shown = others.normalised(*teacher.statistics) if teacher.statistics else others
+        device = torch.device(asked.device)
+        found = label(teacher.net.to(device), shown, device=device, classes=data.classes, least=rounds.confidence)
+        write_labels(path, found, teacher.about)
     told = {"labelled": len(found.index), "sure": found.sure, "unlabelled": found.of, "confidence": rounds.confidence}
-    right = _right(rounds, data, found)
-    if right is not None:
-        told["labels_right_pct"] = round(right, 2)
+    right = _right(rounds, found)
     console.say(
-        f"       the teacher is sure of {found.sure:,} of {found.of:,} pictures; balanced {len(found.index):,}"
-        + (f"; {right:.1f} % of its labels are right" if right is not None else "")
+        f"       the teacher is sure of {found.sure:,} of {found.of:,} pictures; balanced, some of them repeated, "
+        f"{len(found.index):,}" + (f", of whose labels {right:.1f} % are right" if right is not None else "")
     )
-    return found, told
+    return found, told if right is None else {**told, "labels_right_pct": round(right, 2)}
 
 
-def _right(rounds: Rounds, data: Data, found: Labelled) -> float | None:
+def _right(rounds: Rounds, found: Labelled) -> float | None:
     """Percent of the labels that are right, where the true ones were only left out; None where nobody knows."""
-    if rounds.unlabeled is not None or rounds.labels is None:
-        return None
     from nas.training.selftraining import left_out
 
+    if rounds.unlabeled is not None or rounds.labels is None:
+        return None
+    data = rounds.data()
     truth = data.train.targets[left_out(data, rounds.labels, rounds.asked.seed)[1]]
     return 100 * float((truth[found.index] == found.labels).double().mean())
 
 
-def _has_ended(folder: Path) -> bool:
-    return (folder / "result.json").exists()
+def _ended(job: Job) -> dict[str, Any] | None:
+    """The result of a round that has ended; None where it has not. Raises: SessionError for another training's."""
+    from nas.training.session import RESULT, WEIGHTS, check_identity
 
-
-def _ended(folder: Path) -> dict[str, Any]:
+    path = job.folder / RESULT
+    if not path.exists():
+        return None
     try:
-        document: dict[str, Any] = json.loads((folder / "result.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise NasError(
-            f"{folder / 'result.json'}: damaged: {error}", "remove the folder to train its round again"
-        ) from None
-    console.say(f"       {folder} has ended")
-    return {**document, "weights": str(folder / "weights.safetensors")}
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        identity, _ = dict(document["identity"]), float(document["top1_pct"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NasError(f"{path}: damaged: {error}", "remove the folder, and it is trained again") from None
+    check_identity(job.folder, identity, job.identity())
+    console.say(f"       {job.folder} has ended")
+    return {**document, "weights": str(job.folder / WEIGHTS)}
 
 
 def _short(document: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nas.data.digits import check_digits, load_digits
-from nas.data.folder import check_folder, check_unlabeled, load_folder, load_unlabeled
+from nas.data.folder import check_folder, check_unlabeled, load_folder, load_unlabeled, shares_pictures
 from nas.data.fractals import check_fractals, load_fractals
 from nas.data.source import DataError, Request, Source
 from nas.data.split import Augment, Data, Resident, Split
@@ -20,17 +20,19 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def load_data(spec: str, *, resolution: int, device: torch.device | str = "cpu", seed: int = 0) -> Data:
+def load_data(
+    spec: str, *, resolution: int, device: torch.device | str = "cpu", seed: int = 0, largest: int = 0
+) -> Data:
     """The data set that `spec` (`NAME` or `NAME:ARGUMENT`) names, at `resolution` pixels, on `device`.
 
     `fractals` · `fractals:CLASSES` · `fractals:CLASSESxIMAGES` · `digits` · `folder:PATH` (ImageNet layout) ·
     `cifar10`, `cifar100`, … `[:ROOT]` (read from a local root, never downloaded). `seed` draws the fractals, and
-    the split where there is none.
+    the split where there is none. `largest`: the largest size at which the same images are asked for, if another.
 
     Raises: DataError for a data set that is unknown, missing or broken.
     """
     source, argument = _source(spec)
-    return source.load(Request(argument, resolution, torch.device(device), seed))
+    return source.load(Request(argument, resolution, torch.device(device), seed, largest))
 
 
 def check_data(spec: str, *, resolution: int = 32) -> None:
@@ -63,4 +65,5 @@ __all__ = [
     "check_unlabeled",
     "load_data",
     "load_unlabeled",
+    "shares_pictures",
 ]

@@ -31,7 +31,7 @@ def load_folder(request: Request) -> Data:
     """Images of a folder: decoded onto the device if they fit in `LARGEST_RESIDENT` bytes, else streamed."""
     classes, train, held = _listed(_root(request), request.seed)
     name = f"folder:{request.argument}"
-    size = (len(train) + len(held)) * 3 * request.resolution**2
+    size = (len(train) + len(held)) * 3 * max(request.resolution, request.largest) ** 2
     if size > LARGEST_RESIDENT:
         streams = [Streamed(tuple(samples), request.resolution) for samples in (train, held)]
         return Data(name, len(classes), request.resolution, streams[0], streams[1], tuple(classes))
@@ -51,6 +51,16 @@ def check_folder(request: Request) -> None:
     for samples, what in ((train, "training"), (held, "held-out")):
         if not any_readable(len(samples), _reader(samples, 8)):
             raise _unreadable(request, what)
+
+
+def shares_pictures(root: Path, folder: Path) -> bool:
+    """Whether pictures under `folder` may be those of the data set at `root`, the held-out ones among them."""
+    root, folder = root.resolve(), folder.resolve()
+    if root.is_relative_to(folder):
+        return True
+    if not folder.is_relative_to(root):
+        return False
+    return not (root / "train").is_dir() or folder.relative_to(root).parts[0] in ("train", *HELD_NAMES)
 
 
 def check_unlabeled(folder: Path) -> None:

@@ -23,6 +23,7 @@ class Request:
     resolution: int
     device: torch.device
     seed: int
+    largest: int = 0  # pixels at which the same images are asked for too: all sizes are kept in the same way
 
 
 @dataclass(frozen=True, slots=True)

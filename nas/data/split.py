@@ -42,6 +42,11 @@ class Split(Protocol):
     @property
     def deviation(self) -> Tensor: ...
     @property
+    def ahead(self) -> int:
+        """Batches that are read before they are asked for."""
+        ...
+
+    @property
     def targets(self) -> Tensor:
         """The labels (N,) int64, on the CPU, of all its images in order, whether they can be read or not."""
         ...
@@ -134,6 +139,10 @@ class Resident:
             images = self._changed(index, change, seed) if change else self.images[index.to(self.labels.device)]
             shown = images if moved is None else moves(images, moved[0][part.cut(size)], moved[1][part.cut(size)])
             yield self._normal(shown), self.labels[index.to(self.labels.device)]
+
+    @property
+    def ahead(self) -> int:
+        return 0
 
     @property
     def targets(self) -> Tensor:

@@ -57,21 +57,33 @@ class Streamed:
         loader = DataLoader(
             _Files(self.samples, self.resolution, change if generator else None, seed),
             batch_sampler=own,
-            num_workers=min(8, (os.cpu_count() or 2) - 1),
+            num_workers=self._loaders,
             collate_fn=_together,
             generator=torch.Generator().manual_seed(0),  # else the loader draws from the global one
         )
         mean, deviation = (values[:, None, None] for values in (self.mean, self.deviation))
-        for images, labels, failed in loader:
+        for read_images, read_labels, failed in loader:
             moved = None if generator is None else draw_moves(size, self.resolution, augment, generator)
             self._count.failed.update(failed)
-            if not len(labels):
+            if not len(read_labels):
                 continue
+            images, labels = read_images, read_labels
+            if part.of > 1:  # processes that wait for each other need as many images each: some are shown twice
+                full = torch.arange(len(labels) + len(failed)) % len(labels)
+                images, labels = images[full], labels[full]
             shown = images
             if moved is not None:  # a file that cannot be read leaves a place empty
                 rows, columns = (drawn[part.cut(size)][: len(labels)] for drawn in moved)
                 shown = moves(images, rows, columns)
             yield (shown.float() - mean) / deviation, labels
+
+    @property
+    def _loaders(self) -> int:
+        return min(8, (os.cpu_count() or 2) - 1)
+
+    @property
+    def ahead(self) -> int:
+        return 2 * self._loaders  # PyTorch's loaders have two batches each under way
 
     @property
     def targets(self) -> Tensor:

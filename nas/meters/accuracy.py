@@ -7,16 +7,16 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import torch
-from torch import nn
 
-from nas import nets
 from nas.arch import Architecture
 from nas.data import Data, load_data
-from nas.foreign import LIBRARIES, Foreign
+from nas.foreign import Foreign
 from nas.meters.conditions import device_conditions
 from nas.meters.errors import UnmeasurableError
+from nas.progressive import largest_side
 from nas.record import Reading
 from nas.training import memory_format, precision, proxy, proxy_resolution, train
+from nas.training.proxy import FOREIGN_KEEPS, ProxyError, built, foreign_proxy
 from nas.training_recipe import Training
 
 
@@ -29,12 +29,12 @@ def accuracy(arch: Architecture | Foreign, training: Training, *, device: str, s
 
     Raises: UnmeasurableError for a foreign network that the recipe would have to shrink.
     """
-    where, source = torch.device(device), _source(training.data, device)
-    data = source(proxy_resolution(arch, training))
+    where, pixels = torch.device(device), proxy_resolution(arch, training)
+    source = _source(training.data, device, largest_side(training, pixels))
+    data = source(pixels)
     if isinstance(arch, Foreign):
-        _check_width(arch, training)
-        small: Architecture | Foreign = _foreign_proxy(arch, data)
-        result = train(_built(small, seed), source, training, seed=seed, device=device, resolution=data.resolution)
+        small: Architecture | Foreign = _foreign(arch, training, data)
+        result = train(built(small, seed), source, training, seed=seed, device=device, resolution=data.resolution)
     else:
         small = shrunk = proxy(arch, training, data.classes)
         result = train(shrunk, source, training, seed=seed, device=device)
@@ -53,8 +53,8 @@ def accuracy(arch: Architecture | Foreign, training: Training, *, device: str, s
         "threads": training.threads or torch.get_num_threads(),
         "seed": seed,
     }
-    if isinstance(arch, Foreign):  # it starts as its library makes it
-        conditions |= {"dropout": "its own", "drop_path": "its own", "zero_init": False}
+    if isinstance(arch, Foreign):
+        conditions |= FOREIGN_KEEPS
     detail = {
         "trained": str(small),
         "steps": result.steps,
@@ -72,31 +72,18 @@ def top1_pct(arch: Architecture | Foreign, training: Training, *, device: str, s
     return accuracy(arch, training, device=device, seed=seed)["top1_pct"]
 
 
-def _check_width(arch: Foreign, training: Training) -> None:
-    if training.width != 1:
-        raise UnmeasurableError(
-            f"{arch} cannot be trained at width {training.width:g}: only a network in nas' notation can be narrowed",
-            "set training.width: 1.0",
-        )
+def _foreign(arch: Foreign, training: Training, data: Data) -> Foreign:
+    try:
+        return foreign_proxy(arch, training, data)
+    except ProxyError as error:
+        raise UnmeasurableError(str(error), error.hint) from None
 
 
-def _foreign_proxy(arch: Foreign, data: Data) -> Foreign:
-    if arch.source not in LIBRARIES and arch.classes != data.classes:
-        raise UnmeasurableError(f"{arch} tells {arch.classes} classes apart; {data.name} has {data.classes}")
-    return dataclasses.replace(arch, resolution=data.resolution, classes=data.classes)
-
-
-def _built(arch: Architecture | Foreign, seed: int) -> nn.Module:
-    with torch.random.fork_rng([]):
-        torch.default_generator.manual_seed(seed)
-        return nets.build(arch)
-
-
-def _source(spec: str, device: str) -> Callable[[int], Data]:
-    return lambda resolution: _data(spec, resolution, device)
+def _source(spec: str, device: str, largest: int) -> Callable[[int], Data]:
+    return lambda resolution: _data(spec, resolution, device, largest)
 
 
 @lru_cache(maxsize=4)
-def _data(spec: str, resolution: int, device: str) -> Data:
+def _data(spec: str, resolution: int, device: str, largest: int) -> Data:
     """A worker trains many networks on one data set, at one resolution or a few: keep the latest."""
-    return load_data(spec, resolution=resolution, device=device)
+    return load_data(spec, resolution=resolution, device=device, largest=largest)

@@ -16,14 +16,12 @@ def average_of(net: nn.Module, decay: float) -> AveragedModel:
     would keep its first weights for the whole of a short training.
     """
 
-    def move(averages: Any, values: Any, count: Any) -> None:
-        seen = float(count)
-        share = 1 - min(decay, (1 + seen) / (10 + seen))
+    def move(averages: Any, values: Any, _: Any) -> None:
+        seen = float(averaged.n_averaged)  # torch's count is moved to the device first, which each step would wait for
         if averages[0].is_floating_point():
-            torch._foreach_lerp_(averages, values, share)
+            torch._foreach_lerp_(averages, values, 1 - min(decay, (1 + seen) / (10 + seen)))
         else:  # numbers of batches
-            for average, value in zip(averages, values, strict=True):
-                average.copy_(value)
+            torch._foreach_copy_(averages, values)
 
     averaged = AveragedModel(net, multi_avg_fn=torch.no_grad()(move), use_buffers=True)
     averaged.requires_grad_(False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,16 +49,18 @@ def evaluate(
     *,
     device: torch.device,
     batch: int = 256,
-    autocast: Any = None,
+    bf16: bool = False,
 ) -> Evaluation:
     """Evaluate `net`, (N, 3, R, R) → (N, classes), on every image of `split`; `names` are those of its classes.
+
+    `bf16`: under autocast.
 
     Raises: ValueError where no image could be read.
     """
     net.eval()
     logits, labels = [], []
     for images, truth in split.batches(batch):
-        with torch.autocast(device.type, torch.bfloat16, enabled=autocast == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             answers = net(images.to(device))
         logits.append(answers.float().cpu())
         labels.append(truth.cpu())

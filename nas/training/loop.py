@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -21,7 +22,7 @@ from nas.training.distil import distilled
 from nas.training.memory import remember, remembered
 from nas.training.optimizer import classifier_of, make_optimizers, set_rate
 from nas.training.outcome import PLAIN, DivergedError, Epoch, Source, Trained, TrainingError, Ways, source_of
-from nas.training.plumbing import fabric_on, share_batch_norm
+from nas.training.plumbing import check_norms, fabric_on, share_batch_norm
 from nas.training.proxy import build_for_training
 from nas.training.schedule import factor
 from nas.training.settings import hashed, layout, precision, quietly, seed_all
@@ -81,6 +82,7 @@ class Run:
         self.source = source_of(net_or_arch, data, training)
         self.schedule = schedule(training, resolution)
         self.held = self.source(training.held_resolution or resolution)
+        self._normalise_alike()
         net = build_for_training(net_or_arch, training) if isinstance(net_or_arch, Architecture) else net_or_arch
         if ways.start:
             ways.start(net)
@@ -89,6 +91,7 @@ class Run:
         self.fabric = fabric_on(device, precision(training, device), together=ways.together)
         if ways.together:
             self.fabric.launch()
+            check_norms(self.net)
             self.net = share_batch_norm(self.net, device)
         self.part = Part(self.fabric.global_rank, self.fabric.world_size)
         if ways.backbone_rate == 0:
@@ -114,6 +117,7 @@ class Run:
         began = time.perf_counter()
         for number in range(len(self.curve) + 1, self.training.epochs + 1):
             stage = self.schedule.at(number)
+            self.source(stage.resolution)  # loading or drawing it is no part of the training
             generator = self._seed_epoch(number)
             started = time.perf_counter()
             loss, train_pct = self._train(stage, generator)
@@ -148,10 +152,14 @@ class Run:
         self.step = int(facts["step"])
         self.curve = [Epoch(**epoch) for epoch in facts["curve"]]
 
-    def pace(self, stage: Stage, *, most: int = 8, cap: float = 20.0) -> list[float]:
-        """Seconds of up to `most` real steps of `stage` with their data, begun within `cap` seconds; the first, which
-        sets up, is left out. Leaves the training as it was."""
+    def pace(self, stage: Stage, *, most: int = 8, cap: float = 20.0) -> float:
+        """Seconds of a real step of `stage` with its data: the median of up to `most`, begun within `cap` seconds.
+
+        The first, which sets up, is left out; where loaders read ahead, so are the steps whose batches they had read,
+        and the mean is taken: they answer in bursts. Leaves the training as it was. Raises: TrainingError.
+        """
         tensors = {name: tensor.clone() for name, tensor in self.tensors().items()}
+        ahead = self.source(stage.resolution).train.ahead
         facts, generator, seconds = self.facts(), self._seed_epoch(0), list[float]()
         began = moment = time.perf_counter()
         for _ in self._steps(stage, generator):
@@ -160,11 +168,15 @@ class Run:
             now = time.perf_counter()
             seconds.append(now - moment)
             moment = now
-            if len(seconds) > most or (now - began > cap and not self.ways.together):
+            counted = len(seconds) - 1 - ahead
+            if counted >= most or (counted > 0 and now - began > cap and not self.ways.together):
                 break
         self.restore(tensors, facts)
         self._bad.fill_(-1)
-        return seconds[1:] or seconds
+        if not seconds:
+            raise TrainingError(f"data '{self.held.name}': no training image could be read")
+        kept = seconds[1 + ahead :] or seconds[-1:]
+        return statistics.mean(kept) if ahead else statistics.median(kept)
 
     # One epoch.
 
@@ -177,6 +189,8 @@ class Run:
             seen += len(labels)
             if self.step % LOOK == 0:
                 self._look()
+        norms = torch.stack([parameter.detach().norm() for parameter in self.net.parameters()])
+        self._bad = torch.where((self._bad < 0) & ~norms.sum().isfinite(), self.step - 1, self._bad)  # its last step
         self._look()
         total, right, seen = self.fabric.all_reduce(torch.stack((total, right, seen)), reduce_op="sum")
         if not seen:
@@ -197,9 +211,11 @@ class Run:
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the optimizers, in as many parts as the recipe says: logits (N, classes), and the mean loss."""
-        parts = min(self.training.accumulate, len(images))
+        parts = max(1, min(self.training.accumulate, len(images) // 2))  # batch norm wants two images
         answers, losses = [], []
-        for number, (shown, truth) in enumerate(zip(images.chunk(parts), labels.chunk(parts), strict=True), 1):
+        for number, (shown, truth) in enumerate(
+            zip(images.tensor_split(parts), labels.tensor_split(parts), strict=True), 1
+        ):
             with self.fabric.no_backward_sync(self.wrapped, enabled=number < parts and self.ways.together):
                 logits = self.wrapped(shown)
                 loss = self._loss(logits, shown, truth) * (len(shown) / len(images))
@@ -294,6 +310,13 @@ class Run:
         return 100 * float(right / seen), int(seen)
 
     # Helpers.
+
+    def _normalise_alike(self) -> None:
+        """Every size by the statistics of the held-out images': of its own a smaller, smoother picture has others."""
+        if len({*self.schedule.sizes, self.held.resolution}) == 1:
+            return
+        by_size, mean, deviation = self.source, self.held.held.mean, self.held.held.deviation
+        self.source = lambda pixels: by_size(pixels).normalised(mean, deviation)
 
     def _batch(self, images: int) -> int:
         """Images a step, of all processes together. Raises: TrainingError where they cannot be shared out."""

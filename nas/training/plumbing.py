@@ -14,6 +14,8 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from nas.training.outcome import TrainingError
+
 for _name in ("lightning.fabric", "lightning_fabric"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # it says at length what was asked of it
 
@@ -47,6 +49,17 @@ def fabric_on(device: torch.device, precision: str, *, together: bool = False) -
             accelerator=accelerator, devices=here, num_nodes=all_of_them // here, strategy="ddp", precision=kind,
             plugins=[TorchElasticEnvironment()],
         )  # fmt: skip
+
+
+def check_norms(net: nn.Module) -> None:
+    """Raises: TrainingError for batch norms that are something else too, which sharing would take away, as timm's are
+    the activation."""
+    for name, module in net.named_modules():
+        if isinstance(module, nn.BatchNorm2d) and type(module) not in (nn.BatchNorm2d, _SharedBatchNorm):
+            raise TrainingError(
+                f"'{name}' is a {type(module).__name__}, whose statistics several processes cannot share",
+                "train it in one process",
+            )
 
 
 def share_batch_norm(net: nn.Module, device: torch.device) -> nn.Module:
@@ -96,7 +109,9 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         variance = spread / total[-1]
         if self.track_running_stats and self.running_mean is not None and self.running_var is not None:
             with torch.no_grad():
-                unbiased = variance * total[-1] / (total[-1] - 1)
+                unbiased = variance * total[-1] / (total[-1] - 1).clamp_min(1)
+                if self.num_batches_tracked is not None:
+                    self.num_batches_tracked.add_(1)
                 self.running_mean.lerp_(mean.detach(), self.momentum)
                 self.running_var.lerp_(unbiased.detach(), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import torch
 from torch import nn
 
 from nas.arch import Architecture
-from nas.foreign import Foreign
+from nas.data import Data
+from nas.errors import NasError
+from nas.foreign import LIBRARIES, Foreign
 from nas.nets import Network, build
 from nas.nets.blocks import Block
 from nas.scaling import scale
@@ -22,6 +25,34 @@ def proxy(arch: Architecture, training: Training, classes: int) -> Architecture:
     """
     scaled = scale(arch, width=training.width)
     return dataclasses.replace(scaled, resolution=proxy_resolution(arch, training), classes=classes)
+
+
+class ProxyError(NasError):
+    """A foreign network that cannot be trained as the recipe or the data ask."""
+
+
+FOREIGN_KEEPS = {"dropout": "its own", "drop_path": "its own", "zero_init": False}  # it starts as its library makes it
+
+
+def foreign_proxy(arch: Foreign, training: Training, data: Data) -> Foreign:
+    """A foreign network at the size of `data` and for its classes. Raises: ProxyError where it cannot be had so."""
+    if training.width != 1:
+        raise ProxyError(
+            f"{arch} cannot be trained at width {training.width:g}: only a network in nas' notation can be narrowed",
+            "set training.width: 1.0",
+        )
+    if training.progressive and training.progressive.dropout is not None:
+        raise ProxyError(f"{arch} has dropout of its own: progressive.dropout cannot change it", "leave it out")
+    if arch.source not in LIBRARIES and arch.classes != data.classes:
+        raise ProxyError(f"{arch} tells {arch.classes} classes apart; {data.name} has {data.classes}")
+    return dataclasses.replace(arch, resolution=data.resolution, classes=data.classes)
+
+
+def built(arch: Architecture | Foreign, seed: int) -> nn.Module:
+    """A network whose first weights are drawn from `seed`. Global random state is left alone."""
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(seed)
+        return build(arch)
 
 
 def proxy_resolution(arch: Architecture | Foreign, training: Training) -> int:

@@ -6,13 +6,18 @@ or larger size, learns them beside the labelled ones under all the noise of its 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nas.data import Data, Split
 from nas.errors import NasError
+from nas.files import make_private_folder
+from nas.training.weights import read_weights, write_weights
 
 CONFIDENCE = 0.3  # the paper's
 
@@ -64,6 +69,27 @@ def label(net: nn.Module, split: Split, *, device: torch.device, classes: int, l
         index.append(numbers[taken])
         labels.append(torch.full((each,), number))
     return Labelled(torch.cat(index), torch.cat(labels), int(sure.sum()), len(answer))
+
+
+def write_labels(path: Path, labelled: Labelled, by: Mapping[str, Any]) -> None:
+    """Keep labels in a file, and whose they are. Raises: WeightsError where it cannot be written."""
+    make_private_folder(path.parent)
+    about = {"sure": labelled.sure, "of": labelled.of, "by": _teacher(by)}
+    write_weights(path, {"index": labelled.index, "labels": labelled.labels}, about)
+
+
+def read_labels(path: Path, by: Mapping[str, Any]) -> Labelled | None:
+    """The labels of a file; None where there is none, or they are another teacher's. Raises: WeightsError."""
+    if not path.exists():
+        return None
+    found = read_weights(path)
+    if found.about.get("by") != _teacher(by) or not {"index", "labels"} <= found.tensors.keys():
+        return None
+    return Labelled(found.tensors["index"], found.tensors["labels"], int(found.about["sure"]), int(found.about["of"]))
+
+
+def _teacher(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: about.get(key) for key in ("arch", "trained", "top1_pct", "seed")}
 
 
 def few_labels(data: Data, each: int, seed: int = 0) -> tuple[Data, Split]:

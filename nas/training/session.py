@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,6 @@ from nas.environment import environment
 from nas.errors import NasError
 from nas.files import make_private_folder, write_whole
 from nas.foreign import Foreign
-from nas.nets import build_foreign
 from nas.progressive import Stage
 from nas.training.checkpoint import (
     Checkpoint,
@@ -31,7 +29,8 @@ from nas.training.checkpoint import (
 from nas.training.loop import Run
 from nas.training.outcome import DivergedError, Epoch, Source, Trained, Ways
 from nas.training.plumbing import rank
-from nas.training.settings import memory_format, precision, quietly, seed_all
+from nas.training.proxy import FOREIGN_KEEPS, built
+from nas.training.settings import memory_format, precision, quietly
 from nas.training.weights import write_weights
 from nas.training_recipe import Training
 
@@ -47,7 +46,8 @@ class SessionError(NasError):
 class Job:
     """A training as it was asked for. `arch` is what is trained: of the data's classes, at the pixels it ends at.
 
-    `said`: what else the weights' file tells of their origin. `identity` must not change when the training goes on.
+    `said`: what else the weights' file tells of their origin, and must not change when the training goes on; `noted`:
+    what it tells beside, and may.
     """
 
     arch: Architecture | Foreign
@@ -58,6 +58,7 @@ class Job:
     device: str = "cpu"
     ways: Ways = field(default_factory=Ways)
     said: Mapping[str, Any] = field(default_factory=dict)
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def used(self) -> Architecture | Foreign:
@@ -72,7 +73,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the epochs that are left of one stage may take: from the median of a few real steps, evaluation left out."""
+    """What the epochs that are left of one stage may take: from a few real steps, evaluation left out."""
 
     stage: Stage
     epochs: int  # that are left
@@ -112,7 +113,7 @@ class Session:
             for stage in self.run.schedule.stages:
                 epochs = min(stage.epochs, stage.last - self.resumed)
                 if epochs > 0:
-                    step = statistics.median(self.run.pace(stage, cap=cap))
+                    step = self.run.pace(stage, cap=cap)
                     found.append(Forecast(stage, epochs, self.run.batch / step, epochs * an_epoch * step))
         return found
 
@@ -141,24 +142,18 @@ class Session:
                 f"{folder}: holds a training of which {found.epoch} epochs are done",
                 "add --resume to go on with it, or name another folder with -o",
             )
-        for key, value in self.job.identity().items():
-            if found.identity.get(key) != value:
-                raise SessionError(
-                    f"{folder}: its training has {key} {found.identity.get(key)!r}; got {value!r}",
-                    "resume it as it was begun, or name another folder with -o",
-                )
+        check_identity(folder, found.identity, self.job.identity())
         return found
 
     def _network(self) -> Architecture | nn.Module:
         if isinstance(self.job.arch, Architecture):
             return self.job.arch
-        seed_all(self.job.seed, self.device)
-        return build_foreign(self.job.arch)
+        return built(self.job.arch, self.job.seed)
 
     def _restore(self, found: Checkpoint) -> None:
         try:
             self.run.restore(found.tensors, found.facts)
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"{self.job.folder}: its checkpoint does not fit: {reason}", "begin anew") from None
 
@@ -184,7 +179,7 @@ class Session:
         if self.first:
             write_weights(path, self.run.shown.state_dict(), about)
             document = {**about, "seconds": trained.seconds, "training_s": trained.training_s, "steps": trained.steps}
-            document["curve"] = [asdict(epoch) for epoch in trained.curve]
+            document |= {"curve": [asdict(epoch) for epoch in trained.curve], "identity": self.job.identity()}
             try:
                 write_whole(self.job.folder / RESULT, (json.dumps(document, indent=1) + "\n").encode())
             except OSError as error:
@@ -202,16 +197,28 @@ class Session:
             "held_out_images": trained.curve[-1].held_images,
             "mean": [round(float(value), 4) for value in held.mean],
             "deviation": [round(float(value), 4) for value in held.deviation],
-            "recipe": job.training.said(),
+            "recipe": {**job.training.said(), **(FOREIGN_KEEPS if isinstance(job.arch, Foreign) else {})},
             "seed": job.seed,
             "batch": trained.batch,
             "processes": self.run.part.of,
             "precision": precision(job.training, self.device),
             "memory_format": memory_format(job.training),
+            "skipped_images": self.run.held.skipped,
             "trained": datetime.now(UTC).isoformat(timespec="seconds"),
             "environment": environment(job.device),
             **job.said,
+            **job.noted,
         }
+
+
+def check_identity(folder: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raises: SessionError naming the first thing in which the training of a folder is not that asked for."""
+    for key in {**found, **asked}:
+        if found.get(key) != asked.get(key):
+            raise SessionError(
+                f"{folder}: its training has {key} {found.get(key)!r}; got {asked.get(key)!r}",
+                "resume it as it was begun, or name another folder with -o",
+            )
 
 
 class _Log:
@@ -223,7 +230,8 @@ class _Log:
         if folder is not None:
             from tensorboardX import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+            # whose thread dies on a full disk: a queue that fills up would then hold the training
+            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None, max_queue=1_000_000)
 
     def add(self, epoch: Epoch) -> None:
         if self._writer is None:
@@ -235,9 +243,11 @@ class _Log:
             "schedule/resolution": epoch.resolution,
             "seconds/epoch": epoch.training_s,
         }
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, epoch.epoch)
+        with suppress(OSError):
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, epoch.epoch)
 
     def close(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with suppress(OSError):  # curves are no part of what must not be lost
+                self._writer.close()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from nas.arch import Architecture
 from nas.data import Data
-from nas.foreign import Foreign
+from nas.foreign import Foreign, check_allowed
 from nas.nets import build, build_foreign
 from nas.training.distil import Teacher
+from nas.training.optimizer import classifier_of
 from nas.training.weights import IMAGENET, Weights, WeightsError, load, read_weights, torchvision_weights
 
 SUFFIX = ".safetensors"
@@ -20,11 +23,18 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """A network in eval mode with its weights. `statistics`: of the images that it is used to; None: the data's own."""
+    """A network in eval mode with its weights. `statistics`: of the images that it is used to; None: the data's own.
+    `about`: what the weights' file says of itself."""
 
     net: nn.Module
     arch: Architecture | Foreign
     statistics: tuple[Tensor, Tensor] | None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def precision(self) -> str:
+        """In which it was evaluated when it was trained; empty where nobody says."""
+        return str(self.about.get("precision", ""))
 
 
 def with_weights(arch: Architecture | Foreign | None, weights: Weights) -> Ready:
@@ -35,15 +45,20 @@ def with_weights(arch: Architecture | Foreign | None, weights: Weights) -> Ready
     named = weights.arch
     if named is None and arch is None:
         raise WeightsError(f"{weights.path}: does not say what network it is of", f"write REF:{weights.path}")
+    if arch is None:
+        check_allowed(str(named), weights.path, allowed=False)
     chosen = arch if named is None else named
-    if arch is not None and named is not None and not same(arch, named):
-        chosen = dataclasses.replace(arch, classes=named.classes)  # whose loading says what differs
-    elif named is None and arch is not None and weights.classes:
-        chosen = dataclasses.replace(arch, classes=weights.classes)
+    other = arch is not None and named is not None and not same(arch, named)
+    if other or named is None:
+        assert arch is not None
+        chosen = dataclasses.replace(arch, classes=weights.classes or arch.classes)
     assert chosen is not None
     net = build(chosen)
-    load(net, weights)
-    return Ready(net.eval(), chosen, weights.statistics)
+    load(net, weights)  # as a rule says what differs
+    if other:
+        raise WeightsError(f"{weights.path}: weights of another network: {named}; this one is {chosen}",
+                           "name the network that the weights are of")  # fmt: skip
+    return Ready(net.eval(), chosen, weights.statistics, weights.about)
 
 
 def same(one: Architecture | Foreign, other: Architecture | Foreign) -> bool:
@@ -78,8 +93,10 @@ def torchvision_network(name: str) -> Ready:
 def start_from(net: nn.Module, weights: Weights, classes: int) -> bool:
     """Put `weights` into a new network of `classes`; whether its classifier stays as it was drawn: theirs tells other
     classes apart. Raises: WeightsError for weights of another network."""
-    other = weights.classes is not None and weights.classes != classes
-    load(net, weights, but="classifier." if other else "")
+    head = next((name for name, module in net.named_modules() if module is classifier_of(net)), "")
+    bias = weights.tensors.get(f"{head}.bias")
+    other = bias is not None and len(bias) != classes
+    load(net, weights, but=f"{head}." if other else "")
     return other
 
 
