@@ -66,7 +66,7 @@ def nas(  # noqa: PLR0913, PLR0917
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Search and scale efficient convolutional networks, measured on your machine."""
+    """Search, scale and train efficient convolutional networks, measured on your machine."""
     del quiet, verbose, no_color, debug, version  # read by `main` and `_print_version`
     context.default_map = load_settings(config)
 
