@@ -106,8 +106,8 @@ def main() -> None:
     options = parser.parse_args()
     first = options.what == "progressive"
     options.pixels = options.pixels or (96 if first else 32)
-    options.epochs = options.epochs or (10 if first else 8)
-    data = options.data or ("fractals:64x32" if first else "fractals")
+    options.epochs = options.epochs or 8
+    data = options.data or ("fractals:64x16" if first else "fractals")
     out = options.out or ROOT / "studies" / ("progressive-training" if first else "self-training")
     out.mkdir(parents=True, exist_ok=True)
     path = out / "results.jsonl"

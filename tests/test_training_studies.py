@@ -27,7 +27,7 @@ def script() -> ModuleType:
 def test_the_table_is_that_of_the_results(script: ModuleType, name: str) -> None:
     folder = ROOT / "studies" / name
     results = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    assert len({result["seed"] for result in results}) == 3
+    assert len({result["seed"] for result in results}) >= 3
     assert script.table(results) in (folder / "README.md").read_text(encoding="utf-8")
     for result in results:
         assert result["command"].startswith("nas train ")

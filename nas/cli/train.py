@@ -173,9 +173,8 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
         session = Session(job, resume=resume)
         forecasts = session.forecast()
     announce(session, forecasts)
-    expected = [one.seconds / one.epochs for one in forecasts for _ in range(one.epochs)]
     try:
-        with fitting(job), watch(job.training.epochs, session.resumed, expected) as show:
+        with fitting(job), watch(session, forecasts) as show:
             finished = session.go(show)
     except DivergedError as error:
         console.fail(str(error), error.hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -79,30 +80,35 @@ def line(epoch: Epoch, epochs: int) -> str:
 
 
 @contextmanager
-def watch(epochs: int, done: int, expected: Sequence[float]) -> Iterator[Callable[[Epoch], None]]:
-    """Show every epoch: a line each, and on a terminal a bar under them with the time that is left.
+def watch(session: Session, forecasts: Sequence[Forecast]) -> Iterator[Callable[[Epoch], None]]:
+    """Show every epoch: a line each, and on a terminal a bar of the steps with the time that is left.
 
-    `expected`: seconds of each epoch that is left; the time left is theirs, stretched by how far off they were so far.
+    That time is what is expected of the steps to come, stretched by how far off the expectation was so far; evaluation
+    comes on top.
     """
+    run, epochs = session.run, session.job.training.epochs
     if not sys.stderr.isatty() or console.MANNERS.quiet:
         yield lambda epoch: console.say(line(epoch, epochs))
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    each = [one.seconds / one.epochs * epochs / run.steps for one in forecasts for _ in range(one.epochs)]
+    expected = [seconds for seconds in each for _ in range(run.steps // epochs)]  # of each step that is left
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]} left"))
     with Progress(*columns, console=console.messages(), transient=True) as progress:
-        whole = sum(expected)
-        task = progress.add_task("train", total=epochs, completed=done, left=f"{clock(whole)} left")
-        took, gone = 0.0, 0.0
+        first, began, whole = run.step, time.monotonic(), sum(expected)
+        task = progress.add_task("steps", total=run.steps, completed=first, left=clock(whole))
+        gone = 0.0
 
-        def show(epoch: Epoch) -> None:
-            nonlocal took, gone
-            took, gone = took + epoch.training_s, gone + expected[epoch.epoch - done - 1]
-            left = (whole - gone) * took / gone if gone else 0.0
-            progress.console.print(line(epoch, epochs))
-            progress.update(task, completed=epoch.epoch, left=f"{clock(left)} left")
+        def tick() -> None:
+            nonlocal gone
+            done = run.step - first
+            gone += expected[done - 1] if done <= len(expected) else 0.0
+            stretch = (time.monotonic() - began) / gone if gone else 1.0
+            progress.update(task, completed=run.step, left=clock((whole - gone) * stretch))
 
-        yield show
+        run.on_step = tick
+        yield lambda epoch: progress.console.print(line(epoch, epochs))
 
 
 def compare(forecasts: Sequence[Forecast], trained: Trained) -> list[tuple[Forecast, float]]:

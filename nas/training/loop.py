@@ -104,6 +104,7 @@ class Run:
         self.batch = self._batch(len(first.train))
         self.steps = training.epochs * (len(first.train) // self.batch)
         self.step, self.curve = 0, list[Epoch]()
+        self.on_step: Callable[[], None] = lambda: None
         self._bad = torch.full((), -1, device=device)
 
     @property
@@ -207,6 +208,7 @@ class Run:
             logits, loss = self._step(images, labels)
             self._bad = torch.where((self._bad < 0) & ~loss.isfinite(), self.step, self._bad)
             self.step += 1
+            self.on_step()
             yield logits, loss, labels
 
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
