@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--data", default="")
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--pixels", type=int, default=0)
-    parser.add_argument("--from-pixels", type=int, default=32)
+    parser.add_argument("--from-pixels", type=int, default=48)
     parser.add_argument("--epochs", type=int, default=0)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--labels", type=int, default=8, help="kept of each class")
@@ -106,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     first = options.what == "progressive"
     options.pixels = options.pixels or (96 if first else 32)
-    options.epochs = options.epochs or 8
+    options.epochs = options.epochs or (16 if first else 8)
     data = options.data or ("fractals:64x16" if first else "fractals")
     out = options.out or ROOT / "studies" / ("progressive-training" if first else "self-training")
     out.mkdir(parents=True, exist_ok=True)
