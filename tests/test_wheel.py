@@ -18,6 +18,8 @@ from importlib.resources import files
 print(nas.__file__)
 print(nas.load_space("efficientnetv2").size, nas.load_architecture("efficientnetv2-xl").id)
 print(nas.recipe.load_recipe("default-cpu").trials, nas.resources.names("search_spaces"))
+from nas.training_recipe import load_training
+print(load_training("efficientnetv2-s").epochs)
 print(len(files("nas.explorer").joinpath("static", "page.html").read_text()))
 """
 
