@@ -217,6 +217,15 @@ def test_a_full_disk_leaves_the_checkpoint_before_intact(tmp_path: Path, monkeyp
     assert session(tmp_path, PLAIN, resume=True).resumed == 1
 
 
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    def second(epoch: Epoch) -> None:
+        if epoch.epoch == 1:
+            with pytest.raises(SessionError, match="another process trains there"):
+                session(tmp_path, PLAIN, resume=True).go(lambda _: None)
+
+    assert session(tmp_path, PLAIN).go(second).weights.exists()
+
+
 def test_a_loss_that_is_no_number_says_where_and_what_is_left(tmp_path: Path) -> None:
     wild = PLAIN.model_copy(update={"optimizer": "sgd", "learning_rate": 1e8, "warmup": 0.5, "epochs": 4})
     with pytest.raises(DivergedError) as caught:

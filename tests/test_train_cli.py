@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from nas.arch import parse
@@ -278,3 +279,14 @@ def test_options_that_would_do_nothing_or_harm_are_refused(nas: Run, words: tupl
     assert code == 2
     assert says in err
     assert not Path("run").exists()
+
+
+def test_too_little_memory_says_what_to_do(nas: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("nas.training.session.Session.forecast", full)
+    code, _, err = nas("train", NET, *QUICK, "--set", "accumulate=2", "-o", "run")
+    assert code == 1
+    assert "out of memory at a batch of 256 in 2 parts" in err
+    assert "--set accumulate=4" in err

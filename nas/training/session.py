@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,7 +121,8 @@ class Session:
 
     def go(self, on_epoch: Callable[[Epoch], None]) -> Finished:
         """Train to the end. Raises: DivergedError, saying which checkpoint is left; CheckpointError on a full disk."""
-        with quietly(self.device, self.job.training.threads), closing(_Log(self._prepare(), self.resumed)) as log:
+        folder, threads = self._prepare(), self.job.training.threads
+        with _alone_in(folder), quietly(self.device, threads), closing(_Log(folder, self.resumed)) as log:
             try:
                 for epoch in self.run.epochs():
                     if self.first and epoch.epoch < self.job.training.epochs:
@@ -128,7 +131,7 @@ class Session:
                     on_epoch(epoch)
             except DivergedError as error:
                 raise DivergedError(f"{error}; {self._last_good()}", error.hint) from None
-        return self._finish()
+            return self._finish()
 
     def _found(self, resume: bool) -> Checkpoint | None:
         folder = self.job.folder
@@ -209,6 +212,22 @@ class Session:
             **job.said,
             **job.noted,
         }
+
+
+@contextmanager
+def _alone_in(folder: Path | None) -> Iterator[None]:
+    """No other process trains in `folder` meanwhile; nothing without one. Raises: SessionError where one does."""
+    if folder is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise SessionError(f"{folder}: another process trains there", "wait for it, or name another folder") from None
+    finally:
+        os.close(handle)
 
 
 def check_identity(folder: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
