@@ -59,7 +59,7 @@ class Training(Section):
     dropout: float = Field(0.0, ge=0, lt=1)
     drop_path: float = Field(0.0, ge=0, lt=1)  # stochastic depth of the last block; the papers write its survival
     zero_init: bool = True  # residual blocks start as the identity, logits as 0: deep networks learn within few steps
-    recalibrate: int = Field(8, ge=0)  # batches that batch-norm statistics are averaged over at the end; 0: never
+    recalibrate: int = Field(8, ge=0)  # batches that batch-norm statistics are averaged over to evaluate; 0: never
     augment: Literal["none", "flip", "shift", "crop", "resized"] = "none"  # crop: flip and shift; resized: Inception's
     randaugment: int = Field(
         0, ge=0, le=30

@@ -123,10 +123,9 @@ class Run:
             started = time.perf_counter()
             loss, train_pct = self._train(stage, generator)
             took = time.perf_counter() - started
-            last = number == self.training.epochs
-            if last and self.training.recalibrate:
+            if self.training.recalibrate:
                 self._recalibrate(stage, generator)
-            held_pct, held_images = self.accuracy(None if last else 1024)
+            held_pct, held_images = self.accuracy(None if number == self.training.epochs else 1024)
             seconds = before + time.perf_counter() - began
             self.curve.append(Epoch(number, loss, train_pct, held_pct, held_images, seconds, stage.resolution, took))
             yield self.curve[-1]
@@ -271,7 +270,7 @@ class Run:
 
     @torch.no_grad()
     def _recalibrate(self, stage: Stage, generator: torch.Generator) -> None:
-        """Batch-norm statistics anew, as a plain mean over some training batches under the final weights.
+        """Batch-norm statistics anew, as a plain mean over some training batches under the weights as they are.
 
         Only the norms are in train mode: statistics under dropout or drop-path are not those of the network in use.
         """
