@@ -53,7 +53,7 @@ class Training(Section):
     decay_epochs: float = Field(2.4, gt=0)  # … every so many epochs, in steps
     clip: float = Field(0.0, ge=0)  # longest gradient, all parameters together (Euclidean); 0: never cut
     accumulate: int = Field(1, ge=1, le=4096)  # parts that a batch is run in, where it does not fit as one
-    ema: float = Field(0.0, ge=0, lt=1)  # decay a step of the averaged weights, which are then the result; 0: none
+    ema: float = Field(0.0, ge=0, lt=1)  # decay a step of the averaged weights, the result; it begins lower; 0: none
     batch_norm_momentum: float = Field(0.1, gt=0, le=1)  # share of the newest batch; the papers write one minus it
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     dropout: float = Field(0.0, ge=0, lt=1)

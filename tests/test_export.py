@@ -24,6 +24,7 @@ from nas.export.check import CheckError, check_logits
 from nas.export.formats import FORMATS, ExportError, export, format_of
 from nas.export.source import ACTIVATIONS, MARK, run_source
 from nas.export.subject import Subject, drawn, images, trained
+from nas.nets import build
 from nas.record import Reading, Record
 from nas.report.card import CARD, Card, model_card
 from nas.scaling import scale
@@ -118,6 +119,21 @@ def test_every_shipped_network_leaves_as_source(name: str) -> None:
         assert (FORMATS[key].obstacle(arch) is None) == can
         if can and (key != "timm" or importlib.util.find_spec("timm")):
             assert export(Subject(name, arch), FORMATS[key], "x.py").checked.difference is not None
+
+
+@pytest.mark.parametrize("norms", ["new", "half"])
+def test_onnx_counts_what_its_exporter_leaves_out(tmp_path: Path, norms: str) -> None:
+    """A bias of zeros is dropped: that of a norm that was not trained yet, or of a new classifier."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    net = build(TINY)
+    for number, module in enumerate(net.modules()):
+        if isinstance(module, torch.nn.BatchNorm2d) and norms == "half" and number % 2:
+            torch.nn.init.normal_(module.bias)
+            torch.nn.init.normal_(module.running_mean)
+    write_weights(tmp_path / "w.safetensors", net.state_dict(), {"arch": str(TINY)})
+    subject = trained("x", None, read_weights(tmp_path / "w.safetensors"))
+    assert export(subject, FORMATS["onnx"], "x.onnx").checked.difference is not None
 
 
 @pytest.mark.parametrize("arch", [TINY, ODD], ids=["tiny", "odd"])

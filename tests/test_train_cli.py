@@ -267,6 +267,7 @@ def test_a_held_out_size_that_the_network_cannot_have_is_refused_before_training
     ("words", "says"),
     [
         (("--freeze", "backbone"), "it would stay as it was drawn"),
+        (("--set", "temperature=4"), "only a student has it"),
         (("--grow", "1"), "only the students of --rounds grow"),
         (("--labels", "500", "--rounds", "1"), "class 0 of digits has"),
         (("--set", "learning_rate=fast", "--batch", "64"), "learning_rate: expected a number"),
@@ -279,6 +280,33 @@ def test_options_that_would_do_nothing_or_harm_are_refused(nas: Run, words: tupl
     assert code == 2
     assert says in err
     assert not Path("run").exists()
+
+
+def test_a_training_that_has_ended_is_not_trained_again_by_resuming(nas: Run) -> None:
+    words = ("train", NET, *QUICK, "-o", "run", "--json")
+    first = json.loads(nas(*words)[1])
+    before = Path("run/weights.safetensors").stat().st_mtime_ns
+    code, out, err = nas(*words, "--resume")
+    assert code == 0, err
+    assert json.loads(out)["top1_pct"] == first["top1_pct"]
+    assert Path("run/weights.safetensors").stat().st_mtime_ns == before
+    assert nas("evaluate", "run", "--data", "digits")[0] == 0, "the folder is enough"
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_a_step(nas: Run) -> None:
+    Path("run").write_text("mine")
+    for more in ((), ("--dry-run",)):
+        code, _, err = nas("train", NET, *QUICK, "-o", "run", *more)
+        assert code == 2
+        assert "run is no folder" in err
+        assert "images/s" not in err
+    assert Path("run").read_text() == "mine"
+
+
+def test_a_network_without_weights_is_not_evaluated(nas: Run) -> None:
+    code, _, err = nas("evaluate", NET, "--data", "digits")
+    assert code == 2
+    assert "add --weights FILE" in err
 
 
 def test_too_little_memory_says_what_to_do(nas: Run, monkeypatch: pytest.MonkeyPatch) -> None:

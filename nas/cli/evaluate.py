@@ -42,10 +42,15 @@ def evaluate(  # noqa: PLR0913, PLR0917
 
     from nas.cli.training_job import read_network
     from nas.data import load_data
+    from nas.resources import is_file
     from nas.training.evaluation import evaluate as measured
 
     chosen = torch.device(pick_device(device))
-    ready = read_network(ref if weights else "", weights or Path(ref), storage)
+    inside = Path(ref) / "weights.safetensors"
+    file = weights or (inside if is_file(inside) else Path(ref))
+    if weights is None and file.suffix != ".safetensors":
+        raise NasError(f"{ref}: a network has no weights of its own", "add --weights FILE")
+    ready = read_network(ref if weights else "", file, storage)
     pixels = resolution or ready.arch.resolution
     found = load_data(data, resolution=pixels, device=chosen)
     if found.classes != ready.arch.classes:

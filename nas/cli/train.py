@@ -16,7 +16,7 @@ from nas.cli.options import DEFAULT_STORAGE, FOREIGN, NOTATION, Device, Json, St
 from nas.errors import NasError
 
 if TYPE_CHECKING:
-    from nas.training.session import Finished, Job
+    from nas.training.session import Job
 
 
 def train(  # noqa: PLR0913, PLR0917
@@ -66,7 +66,7 @@ def train(  # noqa: PLR0913, PLR0917
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and how long it takes.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Train a network on data by a recipe; its weights end in DIR/weights.safetensors.
+    """Train a network on data by a recipe; its weights end in DIR/weights.safetensors, those of rounds in DIR/round-N/.
 
     A training that was stopped goes on with --resume, to the same weights. torchrun's processes share each batch.
 
@@ -88,6 +88,8 @@ def train(  # noqa: PLR0913, PLR0917
 
     together, device = _processes(device)
     training = settle_training(named_recipe(recipe, ref, storage), data, sets or [], epochs, batch)
+    if not teacher and (idle := [text for text in sets or () if text.startswith(("temperature=", "hard_weight="))]):
+        raise NasError(f"--set {idle[0]}: only a student has it", "add --teacher FILE")
     from nas.cli.refs import resolve_network
 
     folder = output or default_folder(ref, recipe)
@@ -113,7 +115,7 @@ def train(  # noqa: PLR0913, PLR0917
     if dry_run:
         _plan(job, json_output)
         return
-    document, _ = run_job(job, resume=resume)
+    document = run_job(job, resume=resume)
     if document is not None:
         finish(document, json_output)
 
@@ -160,15 +162,19 @@ def _plan(job: Job, json_output: bool) -> None:
     console.show(console.as_rich(stages(session.run.schedule, forecasts)))
 
 
-def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]:
-    """Train, showing it: what the result says (None in all processes but the first), and the result.
+def run_job(job: Job, *, resume: bool) -> dict[str, Any] | None:
+    """Train, showing it, and return what the result says; None in all processes but the first. One that has ended is
+    not trained again when it is resumed.
 
     Raises: typer.Exit(1) where the training diverged, NasError for what it could not begin or write.
     """
     from nas.cli.training_live import announce, took, watch
     from nas.training.outcome import DivergedError
-    from nas.training.session import Session
+    from nas.training.session import Session, ended
 
+    if resume and (found := ended(job)) is not None:
+        console.say(f"       {job.folder} has ended")
+        return found
     with fitting(job):
         session = Session(job, resume=resume)
         forecasts = session.forecast()
@@ -185,8 +191,8 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
         raise typer.Exit(130) from None
     console.say(took(forecasts, finished.trained, resumed=session.resumed > 0))
     if not session.first:
-        return None, finished
-    document = {
+        return None
+    return {
         **finished.about,
         "weights": str(finished.weights),
         "seconds": finished.trained.seconds,
@@ -195,7 +201,6 @@ def run_job(job: Job, *, resume: bool) -> tuple[dict[str, Any] | None, Finished]
         "resumed_after": session.resumed,
         "steps": finished.trained.steps,
     }
-    return document, finished
 
 
 @contextmanager

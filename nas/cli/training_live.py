@@ -31,7 +31,16 @@ def announce(session: Session, forecasts: Sequence[Forecast], *, table: bool = T
         f"data   {job.training.data}, {images:,} training and {len(data.held):,} held-out images of {data.classes} "
         f"classes     device {where}"
     )
-    console.say(f"folder {job.folder} ({state})     batch {run.batch}, {run.steps:,} steps, {job.training.optimizer}")
+    console.say(
+        f"folder {job.folder} ({state})     batch {run.batch}, {run.steps - run.step:,} steps, {job.training.optimizer}"
+    )
+    if run.teacher is not None:
+        console.say(
+            f"taught by {job.said['teacher']} at {run.teacher.resolution} px     temperature "
+            f"{job.training.temperature:g}, {job.training.hard_weight:g} of the loss from the labels"
+        )
+    if run.steps < 4 * job.training.epochs:
+        console.say(f"note   an epoch has {run.steps // job.training.epochs} steps: a smaller --batch learns more")
     if run.batch < job.training.batch:
         console.say(f"note   a batch of {job.training.batch} is more than there are images; the learning rate stays")
     if data.skipped:
@@ -57,7 +66,9 @@ def stages(schedule: Schedule, forecasts: Sequence[Forecast]) -> Table:
         found = by_stage.get(stage)
         measured = (f"{found.images_per_s:,.0f}", clock(found.seconds)) if found else ("–", "done")
         values = (stage.resolution, stage.randaugment, stage.mixup, stage.cutmix, stage.dropout)
-        cells = (f"{stage.first}–{stage.last}", *(f"{value:g}" for value in values), *measured)
+        first = stage.last - found.epochs + 1 if found else stage.first
+        span = f"{first}–{stage.last}" if first < stage.last else f"{first}"
+        cells = (span, *(f"{value:g}" for value in values), *measured)
         rows.append(tuple(map(text, cells)))
     return Table("stages", "", tuple(Column(label, label, "number") for label in columns), tuple(rows))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from nas.data import Data, Split
     from nas.foreign import Foreign
     from nas.training.selftraining import Labelled
-    from nas.training.session import Job
     from nas.training_recipe import Training
 
 
@@ -60,13 +58,15 @@ class Rounds:
         return load(spec, resolution or final, device, largest_side(self.asked.training, final))
 
     def recipe(self, data: Data, images: int) -> Training:
-        """The recipe for a round of so many images, as many steps long as it is for all pictures, labelled or not."""
+        """The recipe for a round of so many images, about as many steps long as it is for all pictures, labelled or
+        not."""
         from nas.document import validate
         from nas.training_recipe import Training
 
         every = len(self.few(data).train) + (len(self.others(data)) if self.rounds else 0)
         training = self.asked.training
-        epochs = max(1, round(training.epochs * every / images))
+        steps, own = (count // min(training.batch, count) for count in (every, images))
+        epochs = max(1, round(training.epochs * steps / own))
         longer = {"epochs": epochs, "decay_epochs": training.decay_epochs * epochs / training.epochs}
         return validate(Training, {**training.model_dump(mode="json"), **longer}, f"{epochs} epochs of {images} images")
 
@@ -108,6 +108,12 @@ def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
         console.say(f"round  {number} of {rounds.rounds}")
         documents.append(_round(rounds, number, resume))
         console.say(f"       top-1 {documents[-1]['top1_pct']:.2f} %")
+    best = max(documents, key=lambda document: float(document["top1_pct"]))
+    if best is not documents[-1]:
+        console.say(
+            f"note   round {documents.index(best)} was better: {best['weights']}; but an accuracy that a network was "
+            "chosen by flatters it"
+        )
     finish({**documents[-1], "rounds": [_short(document) for document in documents]}, json_output)
 
 
@@ -146,10 +152,7 @@ def _round(rounds: Rounds, number: int, resume: bool) -> dict[str, Any]:
         few = rounds.few(data)
         return few if labelled is None else with_labels(few, rounds.others(data), labelled)
 
-    job = make_job(asked, relabel, said, noted)
-    if resume and (ended := _ended(job)):
-        return ended
-    document, _ = run_job(job, resume=resume)
+    document = run_job(make_job(asked, relabel, said, noted), resume=resume)
     assert document is not None
     return document
 
@@ -192,23 +195,6 @@ def _right(rounds: Rounds, found: Labelled) -> float | None:
     data = rounds.data()
     truth = data.train.targets[left_out(data, rounds.labels, rounds.asked.seed)[1]]
     return 100 * float((truth[found.index] == found.labels).double().mean())
-
-
-def _ended(job: Job) -> dict[str, Any] | None:
-    """The result of a round that has ended; None where it has not. Raises: SessionError for another training's."""
-    from nas.training.session import RESULT, WEIGHTS, check_identity
-
-    path = job.folder / RESULT
-    if not path.exists():
-        return None
-    try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
-        identity, _ = dict(document["identity"]), float(document["top1_pct"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NasError(f"{path}: damaged: {error}", "remove the folder, and it is trained again") from None
-    check_identity(job.folder, identity, job.identity())
-    console.say(f"       {job.folder} has ended")
-    return {**document, "weights": str(job.folder / WEIGHTS)}
 
 
 def _short(document: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import io
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def _params(model: Any, net: nn.Module) -> int:
     """Learnable scalars of the model's convolutions, norms and linears.
 
     A norm that was folded into its convolution left one bias a channel where it had two parameters; one that was not
-    brings its running statistics along.
+    brings its running statistics along. A bias of zeros, as of a norm that has hardly been trained, is left out.
     """
     sizes: dict[str, int] = {weight.name: math.prod(weight.dims) for weight in model.graph.initializer}
     for node in model.graph.node:  # in the order they run
@@ -97,7 +97,16 @@ def _params(model: Any, net: nn.Module) -> int:
     found: int = sum(sizes.get(name, 0) for node in nodes for name in node.input)
     kept = sum(sizes.get(node.input[1], 0) for node in nodes if node.op_type == "BatchNormalization")
     channels = sum(module.num_features for module in net.modules() if isinstance(module, nn.BatchNorm2d))
-    return found - 2 * kept + (channels - kept)
+    shapes = {weight.name: tuple(weight.dims) for weight in model.graph.initializer}
+    bare = sum(_outputs(node, shapes) for node in nodes if node.op_type in ("Conv", "Gemm") and len(node.input) == 2)
+    return found - 2 * kept + (channels - kept) + (bare - kept)
+
+
+def _outputs(node: Any, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Channels that a convolution or a linear layer gives."""
+    shape = shapes[node.input[1]]
+    transposed = any(one.name == "transB" and one.i for one in node.attribute)
+    return shape[0] if node.op_type == "Conv" or transposed else shape[-1]
 
 
 @contextlib.contextmanager

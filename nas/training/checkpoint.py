@@ -56,10 +56,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             if _file_of(folder) != path.name:
                 path.unlink(missing_ok=True)
         kept = f"the checkpoint of epoch {checkpoint.epoch - 1} is intact" if checkpoint.epoch > 1 else "none is kept"
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(
-            f"{path}: cannot be written: {reason}; {kept}", "free some space, then --resume"
-        ) from None
+        reason = getattr(error, "strerror", None) or str(error).rpartition(": ")[2]
+        hint = "free some space, then --resume" if checkpoint.epoch > 1 else "free some space"
+        raise CheckpointError(f"{path}: cannot be written: {reason}; {kept}", hint) from None
     for other in folder.glob("checkpoint-*.safetensors"):
         if other != path:
             with suppress(OSError):

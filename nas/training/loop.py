@@ -192,7 +192,7 @@ class Run:
         norms = torch.stack([parameter.detach().norm() for parameter in self.net.parameters()])
         self._bad = torch.where((self._bad < 0) & ~norms.sum().isfinite(), self.step - 1, self._bad)  # its last step
         self._look()
-        total, right, seen = self.fabric.all_reduce(torch.stack((total, right, seen)), reduce_op="sum")
+        total, right, seen = self.fabric.all_reduce(torch.stack((total, right, seen)).double(), reduce_op="sum")
         if not seen:
             raise TrainingError(f"data '{self.held.name}': no training image could be read")
         return float(total / seen), 100 * float(right / seen)
@@ -305,7 +305,7 @@ class Run:
                 seen += len(labels)
             if most is not None and read >= most:
                 break
-        right, seen = self.fabric.all_reduce(torch.stack((right, seen)), reduce_op="sum")
+        right, seen = self.fabric.all_reduce(torch.stack((right, seen)).double(), reduce_op="sum")
         if not seen:
             raise TrainingError(f"data '{self.held.name}': no held-out image could be read")
         return 100 * float(right / seen), int(seen)

@@ -100,6 +100,7 @@ class Session:
         TrainingError, WeightsError where it cannot start."""
         self.job, self.device = job, torch.device(job.device)
         self.first = rank() == 0
+        self._check_folder()
         found = self._found(resume)
         with quietly(self.device, job.training.threads):
             ways = replace(job.ways, resolution=job.arch.resolution)
@@ -132,6 +133,14 @@ class Session:
             except DivergedError as error:
                 raise DivergedError(f"{error}; {self._last_good()}", error.hint) from None
             return self._finish()
+
+    def _check_folder(self) -> None:
+        """Raises: SessionError where nothing could be written, before a step is taken."""
+        folder = self.job.folder
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            what = "cannot be written to" if there.is_dir() else "is no folder"
+            raise SessionError(f"{folder}: {there} {what}", "name another folder with -o")
 
     def _found(self, resume: bool) -> Checkpoint | None:
         folder = self.job.folder
@@ -230,6 +239,23 @@ def _alone_in(folder: Path | None) -> Iterator[None]:
         os.close(handle)
 
 
+def ended(job: Job) -> dict[str, Any] | None:
+    """What the result of a training says that has ended in the job's folder; None where none has.
+
+    Raises: SessionError for the result of another training, or a damaged one.
+    """
+    path = job.folder / RESULT
+    if not path.exists():
+        return None
+    try:
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        identity, _ = dict(document["identity"]), float(document["top1_pct"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SessionError(f"{path}: damaged: {error}", "remove the folder, and it is trained again") from None
+    check_identity(job.folder, identity, job.identity())
+    return {**document, "weights": str(job.folder / WEIGHTS)}
+
+
 def check_identity(folder: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Raises: SessionError naming the first thing in which the training of a folder is not that asked for."""
     for key in {**found, **asked}:
@@ -265,6 +291,7 @@ class _Log:
         with suppress(OSError):
             for name, value in values.items():
                 self._writer.add_scalar(name, value, epoch.epoch)
+            self._writer.flush()  # on the disk as soon as the checkpoint is
 
     def close(self) -> None:
         if self._writer is not None:
