@@ -50,7 +50,7 @@ def is_block_strings(text: str) -> bool:
     """Whether `text` is `timm:` and block strings: `timm:ds_r1_k3_s1_e1_c16 ir_r2_k3_s2_e6_c24`."""
     source, _, rest = text.partition(":")
     words = _words(rest)
-    return source == "timm" and bool(words) and all(_BLOCKS.fullmatch(word) for word in words)
+    return source == "timm" and (len(words) > 1 or bool(words and _BLOCKS.fullmatch(words[0])))  # no name has spaces
 
 
 def import_network(text: str, around: Around | None = None) -> Imported:
