@@ -111,6 +111,22 @@ def test_a_killed_worker_is_one_error_and_is_replaced(start: Start) -> None:
     assert int(result.readings["top1_pct"]["value"]) != pid
 
 
+def test_a_worker_that_dies_after_it_was_counted_still_takes_the_job(start: Start) -> None:
+    executor = start("pid")
+    executor.submit(spec(1, networks(1)[0]))
+    pid = int(results(executor, 1)[0].readings["top1_pct"]["value"])
+    assert executor.capacity == 1
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.2)
+    executor.submit(spec(2, networks(1)[0]))  # nobody waited in between, so that the engine may not have noticed
+    (result,) = results(executor, 1)
+    assert result.job == 2
+    assert result.lost or not result.error
+    if isinstance(executor, LocalExecutor):  # it is this process's child: its death is known, and no job lost to it
+        assert int(result.readings["top1_pct"]["value"]) != pid
+
+
 def test_a_worker_killed_at_work_is_a_lost_result_and_the_next_job_runs(start: Start, tmp_path: Path) -> None:
     executor = start("says_where")
     place = tmp_path / "pid"

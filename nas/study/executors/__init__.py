@@ -47,7 +47,10 @@ class ExecutorError(RuntimeError):
 
 
 class Executor(Protocol):
-    """An engine. A job is submitted only while `capacity` is above 0; each job has exactly one result."""
+    """An engine. A job is submitted only where `capacity` was above 0; each job has exactly one result.
+
+    Between the two a worker may die: the engine replaces it, or the job's result is lost.
+    """
 
     @property
     def capacity(self) -> int:

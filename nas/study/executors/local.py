@@ -115,8 +115,15 @@ class LocalExecutor:
         return sum(worker.idle for worker in self._workers.values())
 
     def submit(self, spec: Spec) -> None:
-        idle = next(worker for worker in self._workers.values() if worker.idle)
-        idle.send(spec)
+        """Give it to an idle worker; where the last of them died since `capacity` counted it, to the one in its place.
+
+        Raises: ExecutorError where workers keep dying before they are ready.
+        """
+        free = [number for number, worker in self._workers.items() if worker.job is None and not worker.cancelled]
+        number = next((number for number in free if self._workers[number].idle), free[0])
+        if not self._workers[number].idle:
+            self._bury(number)
+        self._workers[number].send(spec)
 
     def wait(self, timeout: float) -> list[Result]:
         results = []
