@@ -226,6 +226,16 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     assert session(tmp_path, PLAIN).go(second).weights.exists()
 
 
+def test_a_file_system_that_locks_no_folders_is_trained_on_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_nfs(handle: int, kind: int) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("nas.training.session.fcntl.flock", as_nfs)
+    assert session(tmp_path, PLAIN).go(lambda _: None).weights.exists()
+
+
 def test_a_loss_that_is_no_number_says_where_and_what_is_left(tmp_path: Path) -> None:
     wild = PLAIN.model_copy(update={"optimizer": "sgd", "learning_rate": 1e8, "warmup": 0.5, "epochs": 4})
     with pytest.raises(DivergedError) as caught:

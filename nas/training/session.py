@@ -231,12 +231,19 @@ def _alone_in(folder: Path | None) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, folder)
         yield
-    except BlockingIOError:
-        raise SessionError(f"{folder}: another process trains there", "wait for it, or name another folder") from None
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SessionError(f"{folder}: another process trains there", "wait for it, or name another folder") from None
+    except OSError:  # a file system that locks no folders, as NFS: then nobody watches
+        return
 
 
 def ended(job: Job) -> dict[str, Any] | None:
