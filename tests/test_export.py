@@ -111,7 +111,15 @@ CANNOT = {
 }
 
 
-@pytest.mark.parametrize("name", baselines())
+DEEP = {
+    *(f"efficientnet-b{number}" for number in (4, 5, 6, 7)),
+    *(f"efficientnetv2-{size}" for size in ("m", "l", "xl")),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in DEEP else name for name in baselines()]
+)
 def test_every_shipped_network_leaves_as_source(name: str) -> None:
     arch = dataclasses.replace(scale(load_architecture(name), width=0.25, depth=0.34), resolution=64)
     for key in SOURCES:

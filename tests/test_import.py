@@ -46,7 +46,13 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> s
 # What is read is the network
 
 
-@pytest.mark.parametrize("name", sorted(set(IN_TORCHVISION) - LARGE - {"resnet-152", "efficientnet-b4"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in {"efficientnet-b2", "efficientnet-b3"} else name
+        for name in sorted(set(IN_TORCHVISION) - LARGE - {"resnet-152", "efficientnet-b4"})
+    ],
+)
 def test_the_shipped_networks_are_read_from_torchvision(name: str) -> None:
     found = import_network(f"torchvision:{IN_TORCHVISION[name]}")
     shipped = load_architecture(name)
