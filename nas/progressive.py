@@ -82,8 +82,8 @@ def schedule(training: Training, resolution: int) -> Schedule:
         return Schedule((Stage(1, training.epochs, **last),))  # type: ignore[arg-type]
     if start.stages > training.epochs:
         raise ScheduleError(
-            f"progressive.stages: {start.stages} stages of {training.epochs} epochs",
-            "a stage needs an epoch: take fewer stages, or more epochs",
+            f"progressive.stages: {start.stages} stages need as many epochs; epochs is {training.epochs}",
+            "take fewer stages, or more epochs",
         )
     first = {key: value if getattr(start, key) is None else getattr(start, key) for key, value in last.items()}
     for key, value in first.items():

@@ -45,8 +45,8 @@ class Training(Section):
     epochs: int = Field(2, ge=1, le=10_000)
     batch: int = Field(64, ge=2, le=65_536)  # below 64, batch norm on maps of one pixel is too noisy for deep networks
     optimizer: Literal["sgd", "rmsprop", "adamw", "muon"] = "muon"  # muon: learns most in few steps
-    learning_rate: float = Field(1.5e-2, gt=0)  # peak; a cosine to 0 follows
-    weight_decay: float = Field(0.05, ge=0)
+    learning_rate: float = Field(1.5e-2, gt=0, le=1e30)  # peak; a cosine to 0 follows
+    weight_decay: float = Field(0.05, ge=0, le=1e30)
     warmup: float = Field(0.2, ge=0, lt=1)  # share of the steps over which the learning rate rises
     schedule: Literal["cosine", "exponential", "constant"] = "cosine"  # of the learning rate, after its warm-up
     decay: float = Field(0.97, gt=0, le=1)  # exponential: the learning rate times this …

@@ -610,6 +610,22 @@ def test_a_folder_that_cannot_be_written_is_one_line(here: Path, capsys: pytest.
     assert "cannot be written" in error
 
 
+def test_an_export_that_cannot_be_written_leaves_the_one_before_it_whole(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2):
+        write_weights(Path(f"{number}.safetensors"), drawn(TINY, seed=number).state_dict(), ABOUT)
+    ended(0, "1.safetensors", "--format", "python", "-o", "x.py")
+    capsys.readouterr()
+    before = {path: path.read_bytes() for path in Path().glob("x.*")}
+    assert len(before) == 3
+    Path("x.py.partial").mkdir()
+    error, _ = refused(capsys, "2.safetensors", "--format", "python", "-o", "x.py")
+    assert "x.py: cannot be written" in error
+    Path("x.py.partial").rmdir()
+    assert {path: path.read_bytes() for path in Path().glob("x.*")} == before
+
+
 # The model card
 
 

@@ -75,7 +75,7 @@ def test_a_schedule_that_shrinks_is_refused(start: dict[str, float], key: str) -
 
 
 def test_more_stages_than_epochs_are_refused() -> None:
-    with pytest.raises(ScheduleError, match="4 stages of 2 epochs"):
+    with pytest.raises(ScheduleError, match="4 stages need as many epochs; epochs is 2"):
         schedule(Training(epochs=2, progressive=Progressive(stages=4)), 32)
 
 

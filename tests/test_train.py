@@ -226,6 +226,32 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     assert session(tmp_path, PLAIN).go(second).weights.exists()
 
 
+def test_what_another_process_trained_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    late = session(tmp_path, PLAIN)
+    stopped(tmp_path, PLAIN, 1)
+    with pytest.raises(SessionError, match="another process trained there meanwhile"):
+        late.go(lambda _: None)
+    kept = session(tmp_path, PLAIN, resume=True).go(lambda _: None).weights.read_bytes()
+    with pytest.raises(SessionError, match="has ended"):
+        late.go(lambda _: None)
+    assert (tmp_path / "weights.safetensors").read_bytes() == kept
+
+
+def test_a_full_disk_ends_the_curves_without_a_word(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom nas.training.curves import Curves\n"
+        "from nas.training.outcome import Epoch\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))\n"
+        f"curves = Curves(Path({str(tmp_path)!r}), 0)\n"
+        "for number in range(1, 9):\n    curves.add(Epoch(number, 1.0, 2.0, 3.0, 4, 5.0, 6, 7.0))\n"
+        "curves.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (events,) = tmp_path.glob("events*")
+    assert 0 < events.stat().st_size <= 600
+
+
 def test_a_file_system_that_locks_no_folders_is_trained_on_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

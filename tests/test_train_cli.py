@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,7 +132,7 @@ BAD = [
     (("--set", "progressive.stagse=3"), "unknown key of a training recipe", "progressive.stages"),
     (("--set", "epochs"), "expected KEY=VALUE", "epochs=10"),
     (("--set", "warmup=many"), "warmup: expected a number; got the string 'many'", ""),
-    (("--set", "progressive.stages=2"), "2 stages of 1 epochs", "fewer stages"),
+    (("--set", "progressive.stages=2"), "2 stages need as many epochs; epochs is 1", "fewer stages"),
     (
         ("--set", "progressive.resolution=24", "--set", "progressive.stages=1"),
         "starts at 24 and ends at 16",
@@ -256,6 +257,89 @@ def test_rounds_of_another_training_are_not_taken_for_this_ones(nas: Run) -> Non
     assert "round-0: its training has" in err
 
 
+def test_labels_are_those_of_the_pictures_and_the_confidence_that_were_asked_for(nas: Run, tmp_path: Path) -> None:
+    def pictures(folder: str, count: int) -> None:
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            Image.new("RGB", (16, 16), (9 * number, 0, 99)).save(tmp_path / folder / f"{number}.png")
+
+    pictures("some", 7)
+    pictures("others", 5)
+    words = ("train", NET, *QUICK, "--rounds", "1", "-o", "run", "--resume")
+    asked = (*words, "--unlabeled", "some", "--confidence", "0")
+    code, _, err = nas(*asked)
+    assert code == 0, err
+    code, _, err = nas(*words, "--unlabeled", "some", "--confidence", "0.9")
+    assert code == 2
+    assert "labels with confidence 0.0; got 0.9" in err
+    shutil.rmtree("run/round-1")  # as if it was killed before its first checkpoint
+    code, _, err = nas(*words, "--unlabeled", "others", "--confidence", "0")
+    assert code == 2
+    assert "labels with unlabeled_pictures" in err
+    assert nas(*asked)[0] == 0
+    about = json.loads(Path("run/round-1/result.json").read_text())
+    assert (about["confidence"], about["unlabelled"]) == (0, 7)
+
+
+def test_rounds_do_not_move_in_with_a_training_without_them(nas: Run) -> None:
+    words = ("train", NET, *QUICK, "-o", "run")
+    assert nas(*words)[0] == 0
+    code, _, err = nas(*words, "--labels", "20")
+    assert code == 2
+    assert "run: holds a training without rounds" in err
+
+
+def test_weights_that_lie_in_the_folder_are_not_written_over(nas: Run, weights: Path) -> None:
+    Path("run").mkdir()
+    shutil.copy(weights, "run/weights.safetensors")
+    for more in ((), ("--weights", "run"), ("--resume",)):
+        code, _, err = nas("train", NET, *QUICK, "-o", "run", *more)
+        assert code == 2
+        assert "holds a weights.safetensors that would be written over" in err
+    assert Path("run/weights.safetensors").read_bytes() == weights.read_bytes()
+
+
+def test_a_teacher_is_the_very_file_that_the_training_began_with(nas: Run, weights: Path) -> None:
+    shutil.copy(weights, "t.safetensors")
+    words = ("train", NET, *QUICK, "--teacher", "t.safetensors", "-o", "run")
+    assert nas(*words)[0] == 0
+    write_weights(Path("t.safetensors"), build(parse(f"{NET} y10")).state_dict(), {"arch": f"{NET} y10", "other": 1})
+    code, _, err = nas(*words, "--resume")
+    assert code == 2
+    assert "its training has teacher_sha256" in err
+
+
+def test_a_training_whose_weights_are_gone_has_not_just_ended(nas: Run) -> None:
+    words = ("train", NET, *QUICK, "-o", "run")
+    assert nas(*words)[0] == 0
+    Path("run/weights.safetensors").unlink()
+    code, _, err = nas(*words, "--resume")
+    assert code == 2
+    assert "run/weights.safetensors: missing" in err
+
+
+def test_a_name_that_is_too_long_for_a_folder_is_one_line(nas: Run) -> None:
+    code, _, err = nas("train", NET, *QUICK, "-o", "a" * 300)
+    assert code == 2
+    assert "no name that a folder can have" in err
+
+
+def test_what_has_weights_is_named_by_its_folder(nas: Run) -> None:
+    assert nas("train", NET, *QUICK, "--labels", "20", "-o", "run")[0] == 0
+    for command in (("evaluate", "run", "--data", "digits"), ("train", NET, *QUICK, "--teacher", "run")):
+        code, _, err = nas(*command)
+        assert code == 2
+        assert "run: no weights.safetensors in this folder\nhint: name a round, such as run/round-0" in err
+    assert nas("evaluate", "run/round-0", "--data", "digits")[0] == 0
+    assert nas("train", NET, *QUICK, "--teacher", "run/round-0", "--weights", "run/round-0", "-o", "more")[0] == 0
+    code, _, err = nas("export", "more", "--format", "python")
+    assert code == 0, err
+    assert Path("more.safetensors").exists()
+    code, _, err = nas("evaluate", "nowhere", "--data", "digits")
+    assert code == 2
+    assert "nowhere: no folder of a training" in err
+
+
 def test_a_held_out_size_that_the_network_cannot_have_is_refused_before_training(nas: Run) -> None:
     deep = "r64 s8 m1k3s2c8n1 m1k3s2c8n1 m1k3s2c8n1 h16"
     code, _, err = nas("train", deep, *QUICK, "--set", "held_resolution=8", "-o", "run")
@@ -288,9 +372,19 @@ def test_a_training_that_has_ended_is_not_trained_again_by_resuming(nas: Run) ->
     before = Path("run/weights.safetensors").stat().st_mtime_ns
     code, out, err = nas(*words, "--resume")
     assert code == 0, err
-    assert json.loads(out)["top1_pct"] == first["top1_pct"]
+    again = json.loads(out)
+    assert again.keys() == first.keys()
+    assert again["top1_pct"] == first["top1_pct"]
     assert Path("run/weights.safetensors").stat().st_mtime_ns == before
     assert nas("evaluate", "run", "--data", "digits")[0] == 0, "the folder is enough"
+
+
+def test_of_several_processes_only_the_first_says_that_it_has_ended(nas: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("train", NET, *QUICK, "-o", "run", "--json")
+    assert nas(*words)[0] == 0
+    monkeypatch.setattr("nas.training.plumbing.rank", lambda: 1)
+    code, out, _ = nas(*words, "--resume")
+    assert (code, out) == (0, "")
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused_before_a_step(nas: Run) -> None:

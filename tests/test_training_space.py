@@ -128,7 +128,7 @@ def test_training_with_what_was_chosen_and_the_plain_one_with_nothing() -> None:
         ({"dropout": [0, 1.0]}, "progressive.dropout: expected less than 1; got 1.0"),
         ({"dropout": {"from": 0, "to": 1}}, "progressive.dropout: a range needs whole numbers"),
         ({"dropout": {"mbconv": 0.1}}, "progressive.dropout: expected a value, choices or a range; got values by"),
-        ({"stages": [1, 2, 8]}, "progressive.stages: 8 stages of 4 epochs"),
+        ({"stages": [1, 2, 8]}, "progressive.stages: 8 stages need as many epochs; epochs is 4"),
         ({"resolution": [16, 48]}, "progressive.resolution: starts at 48 and ends at 32"),
         ({"randaugment": [0, 5]}, "progressive.randaugment: starts at 5 and ends at 0"),
         ({"stages": 1, "resolution": [16, 32]}, "progressive.resolution: open, and changes nothing"),

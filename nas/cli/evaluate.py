@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 def evaluate(  # noqa: PLR0913, PLR0917
     ref: Annotated[
-        str, typer.Argument(help=f"A weights file that says what network it is of, or a network: {NOTATION}.")
+        str,
+        typer.Argument(help=f"A training's folder, a weights file that says its network, or a network: {NOTATION}."),
     ],
     data: Annotated[str, typer.Option(envvar="NAS_DATA", help="fractals, digits, folder:PATH, cifar10:ROOT, …")],
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The network's weights; left out where REF is the file.")
+        Path | None, typer.Option(metavar="FILE", help="The network's weights; left out where REF has them.")
     ] = None,
     resolution: Annotated[int | None, typer.Option(min=8, max=2048, help="Pixels; else those of the weights.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 256,
@@ -42,14 +43,14 @@ def evaluate(  # noqa: PLR0913, PLR0917
 
     from nas.cli.training_job import read_network
     from nas.data import load_data
-    from nas.resources import is_file
+    from nas.resources import is_folder
     from nas.training.evaluation import evaluate as measured
+    from nas.training.weights import SUFFIX, weights_of
 
     chosen = torch.device(pick_device(device))
-    inside = Path(ref) / "weights.safetensors"
-    file = weights or (inside if is_file(inside) else Path(ref))
-    if weights is None and file.suffix != ".safetensors":
-        raise NasError(f"{ref}: a network has no weights of its own", "add --weights FILE")
+    file = weights or weights_of(ref) or Path(ref)
+    if weights is None and file.suffix != SUFFIX and not is_folder(file):
+        raise NasError(f"{ref}: no folder of a training, and a network has no weights of its own", "add --weights FILE")
     ready = read_network(ref if weights else "", file, storage)
     pixels = resolution or ready.arch.resolution
     found = load_data(data, resolution=pixels, device=chosen)

@@ -26,7 +26,10 @@ _LONGEST = 60  # characters of a name made of a reference
 
 
 def export(  # noqa: PLR0913, PLR0917
-    ref: Annotated[str, typer.Argument(help=f"A network: {NOTATION}; or a weights file that says its network.")],
+    ref: Annotated[
+        str,
+        typer.Argument(help=f"A network: {NOTATION}; a weights file; a training's folder."),
+    ],
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(FORMAT_NAMES), help="What to write.", show_default=False)
     ],
@@ -98,11 +101,11 @@ def _subject(ref: str, weights: Path | None, storage: str) -> tuple[Subject, Rec
     """The network with its weights, and the record of the trial that it is, if it is one."""
     from nas.cli.refs import record_of, resolve
     from nas.export.subject import Subject, trained
-    from nas.training.weights import read_weights
+    from nas.training.weights import read_weights, weights_of
 
-    if ref.endswith(_WEIGHTS):
-        own = trained(ref, None, read_weights(Path(ref)))
-        return (own if weights is None else trained(ref, own.arch, read_weights(weights))), None
+    if (file := weights_of(ref)) is not None:
+        own = trained(str(file), None, read_weights(file))
+        return (own if weights is None else trained(str(file), own.arch, read_weights(weights))), None
     arch, record = resolve(ref, storage), record_of(ref, storage)
     if weights is None:
         return Subject(ref, arch), record

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from nas.errors import NasError
-from nas.files import write_whole
+from nas.files import write_together
 from nas.resources import is_file
 
 
@@ -27,17 +26,12 @@ def spare(option: str, path: Path, read: Callable[[Path], object], kind: str) ->
 
 
 def write_files(files: Mapping[Path, bytes]) -> None:
-    """Write each, and its folders; it appears whole or not at all. Raises: NasError where one cannot be written; those
-    that are new and were written before it are gone then, too."""
-    new = [path for path in files if not path.exists()]
-    for path, content in files.items():
-        try:
+    """Write all, and their folders, or none. Raises: NasError naming the one that cannot be written."""
+    try:
+        for path in files:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-        except OSError as error:
-            for other in new:
-                with suppress(OSError):
-                    other.unlink(missing_ok=True)
-            raise NasError(
-                f"{path}: cannot be written: {error.strerror or error}", "name another file with -o"
-            ) from None
+        write_together(files)
+    except OSError as error:
+        raise NasError(
+            f"{error.filename}: cannot be written: {error.strerror or error}", "name another file with -o"
+        ) from None

@@ -139,7 +139,10 @@ def _alone(together: bool, dry_run: bool) -> None:
     if together:
         raise NasError("--rounds, --labels and --unlabeled run in one process", "start it without torchrun")
     if dry_run:
-        raise NasError("--dry-run: what rounds take depends on what each teacher is sure of", "try --rounds 0")
+        raise NasError(
+            "--dry-run: what rounds take depends on what each teacher is sure of",
+            "leave --rounds, --labels and --unlabeled out: it then says what a round of all the data takes",
+        )
 
 
 def _plan(job: Job, json_output: bool) -> None:
@@ -156,7 +159,9 @@ def _plan(job: Job, json_output: bool) -> None:
         each = [{"epochs": one.epochs, "images_per_s": one.images_per_s, "seconds": one.seconds,
                  "resolution": one.stage.resolution} for one in forecasts]  # fmt: skip
         total = sum(one.seconds for one in forecasts)
-        console.show_json({"arch": str(job.arch), "steps": session.run.steps, "expected_s": total, "stages": each})
+        console.show_json(
+            {"arch": str(job.arch), "steps": session.run.steps - session.run.step, "expected_s": total, "stages": each}
+        )
         return
     announce(session, forecasts, table=False)
     console.show(console.as_rich(stages(session.run.schedule, forecasts)))
@@ -170,11 +175,13 @@ def run_job(job: Job, *, resume: bool) -> dict[str, Any] | None:
     """
     from nas.cli.training_live import announce, took, watch
     from nas.training.outcome import DivergedError
+    from nas.training.plumbing import rank
     from nas.training.session import Session, ended
 
     if resume and (found := ended(job)) is not None:
         console.say(f"       {job.folder} has ended")
-        return found
+        kept = {key: value for key, value in found.items() if key not in ("curve", "identity")}
+        return None if rank() else {**kept, "expected_s": 0.0, "resumed_after": job.training.epochs}
     with fitting(job):
         session = Session(job, resume=resume)
         forecasts = session.forecast()

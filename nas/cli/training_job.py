@@ -132,15 +132,16 @@ def make_job(
 
     Raises: NasError for data, weights or a teacher that do not fit.
     """
-    from nas.training.session import Job
+    from nas.training.session import Job, check_folder
 
+    check_folder(asked.folder)  # before data are read
     training = asked.training
     final = final_of(asked)
     source = _source(asked, relabel)
     data = source(final.resolution)
     arch = trained_on(final, training, data)
     ways, source = _ways(asked, arch, data, source)
-    said = {**asked.said(), **(more or {})}
+    said = {**asked.said(), **_teacher_said(asked.teacher), **(more or {})}
     return Job(arch, source, training, asked.folder, asked.seed, asked.device, ways, said, noted or {})
 
 
@@ -233,6 +234,15 @@ def read_teacher(text: str, storage: str) -> Ready:
         return torchvision_network(text.partition(":")[2])
     ref, colon, file = text.rpartition(":")
     return read_network(ref if colon else "", Path(file if colon else text), storage)
+
+
+def _teacher_said(text: str) -> dict[str, Any]:
+    """Which file the teacher is, so that a training does not go on with another of its name."""
+    from nas.files import sha256_of
+    from nas.training.weights import weights_of
+
+    file = weights_of(text.rpartition(":")[2])
+    return {"teacher_sha256": sha256_of(file)} if file and not text.startswith("torchvision:") else {}
 
 
 def read_network(ref: str, weights: Path, storage: str) -> Ready:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from nas.cli import console
 
+_SMALL = 8  # images a batch, of which fewer would be too few for batch norm
+
 if TYPE_CHECKING:
     from nas.progressive import Schedule
     from nas.report.table import Table
@@ -39,7 +41,7 @@ def announce(session: Session, forecasts: Sequence[Forecast], *, table: bool = T
             f"taught by {job.said['teacher']} at {run.teacher.resolution} px     temperature "
             f"{job.training.temperature:g}, {job.training.hard_weight:g} of the loss from the labels"
         )
-    if run.steps < 4 * job.training.epochs:
+    if run.steps < 4 * job.training.epochs and run.batch > _SMALL:
         console.say(f"note   an epoch has {run.steps // job.training.epochs} steps: a smaller --batch learns more")
     if run.batch < job.training.batch:
         console.say(f"note   a batch of {job.training.batch} is more than there are images; the learning rate stays")

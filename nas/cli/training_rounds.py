@@ -98,11 +98,16 @@ def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
 
     Raises: NasError.
     """
+    from nas.training.checkpoint import read_checkpoint
+    from nas.training.session import RESULT
+
     if rounds.rounds and rounds.unlabeled is None and rounds.labels is None:
         raise NasError("--rounds: no pictures without labels", "add --unlabeled DIR, or --labels N to leave labels out")
     if rounds.unlabeled is not None and not rounds.rounds:
         raise NasError("--unlabeled: nothing would use them", "add --rounds 1")
     _check(rounds)
+    if read_checkpoint(rounds.asked.folder) or (rounds.asked.folder / RESULT).exists():
+        raise NasError(f"{rounds.asked.folder}: holds a training without rounds", "name another folder with -o")
     documents: list[dict[str, Any]] = []
     for number in range(rounds.rounds + 1):
         console.say(f"round  {number} of {rounds.rounds}")
@@ -144,7 +149,7 @@ def _round(rounds: Rounds, number: int, resume: bool) -> dict[str, Any]:
     images = len(rounds.few(data).train) + (len(labelled.index) if labelled else 0)
     asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=folder)
     asked = dataclasses.replace(asked, training=rounds.recipe(data, images))
-    said = {"round": number, **({"labels": rounds.labels} if rounds.labels else {})}
+    said = {"round": number, **({"labels": rounds.labels} if rounds.labels else {}), **(_how(rounds) if number else {})}
 
     def relabel(data: Data) -> Data:
         from nas.training.selftraining import with_labels
@@ -168,22 +173,30 @@ def _labels(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
 
     asked = rounds.asked
     path = asked.folder / f"labels-{number}.safetensors"
-    teacher = read_network("", asked.folder / f"round-{number - 1}" / "weights.safetensors", asked.storage)
-    found = read_labels(path, teacher.about)
+    teacher = read_network("", asked.folder / f"round-{number - 1}", asked.storage)
+    found = read_labels(path, teacher.about, _how(rounds))
     if found is None:
         data = rounds.data(teacher.arch.resolution)
         others = rounds.others(data)
         shown = others.normalised(*teacher.statistics) if teacher.statistics else others
         device = torch.device(asked.device)
         found = label(teacher.net.to(device), shown, device=device, classes=data.classes, least=rounds.confidence)
-        write_labels(path, found, teacher.about)
-    told = {"labelled": len(found.index), "sure": found.sure, "unlabelled": found.of, "confidence": rounds.confidence}
+        write_labels(path, found, teacher.about, _how(rounds))
+    told = {"labelled": len(found.index), "sure": found.sure, "unlabelled": found.of}
     right = _right(rounds, found)
     console.say(
         f"       the teacher is sure of {found.sure:,} of {found.of:,} pictures; balanced, some of them repeated, "
         f"{len(found.index):,}" + (f", of whose labels {right:.1f} % are right" if right is not None else "")
     )
     return found, told if right is None else {**told, "labels_right_pct": round(right, 2)}
+
+
+def _how(rounds: Rounds) -> dict[str, Any]:
+    """What a teacher was asked for."""
+    from nas.data import pictures_of
+
+    asked = {"confidence": rounds.confidence}
+    return asked if rounds.unlabeled is None else {**asked, "unlabeled_pictures": pictures_of(rounds.unlabeled)}
 
 
 def _right(rounds: Rounds, found: Labelled) -> float | None:

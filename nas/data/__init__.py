@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nas.data.digits import check_digits, load_digits
-from nas.data.folder import check_folder, check_unlabeled, load_folder, load_unlabeled, shares_pictures
+from nas.data.folder import check_folder, check_unlabeled, load_folder, load_unlabeled, pictures_of, shares_pictures
 from nas.data.fractals import check_fractals, load_fractals
 from nas.data.source import DataError, Request, Source
 from nas.data.split import Augment, Data, Resident, Split
@@ -65,5 +65,6 @@ __all__ = [
     "check_unlabeled",
     "load_data",
     "load_unlabeled",
+    "pictures_of",
     "shares_pictures",
 ]

@@ -17,6 +17,7 @@ from nas.data.images import any_readable, decode_all, square
 from nas.data.source import DataError, Request
 from nas.data.split import Data, Resident, Split, resident
 from nas.data.stream import Streamed
+from nas.document import digest
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff", ".gif"}
 LARGEST_RESIDENT = 2**30  # bytes of decoded images; a larger folder is streamed from disk
@@ -68,6 +69,11 @@ def check_unlabeled(folder: Path) -> None:
     samples = _unlabeled(folder)
     if not any_readable(len(samples), _reader(samples, 8)):
         raise _none_readable(folder, samples)
+
+
+def pictures_of(folder: Path) -> str:
+    """Which pictures `load_unlabeled` finds: a digest of their names and sizes. Raises: DataError where none."""
+    return digest([(str(path.relative_to(folder)), path.stat().st_size) for path, _ in _unlabeled(folder)])
 
 
 def _unlabeled(folder: Path) -> list[Sample]:

@@ -22,6 +22,10 @@ from nas.foreign import LIBRARIES, Foreign, ForeignError
 from nas.nets import Network, build_foreign, resolve_foreign
 
 _MOST_REPEATS = 1_000  # as of an Architecture's layers
+_LIKE = "a block string reads like: ir_r2_k3_s2_e6_c24_se0.25"
+_PART = re.compile(r"(noskip|skip|n(re|r6|hs|sw|mi)|(r|k|s|e|c|se|a|p|fc|cc|gs|d|h|v)\d[\d.]*)")  # of timm's decoder
+_NUMBER = re.compile(r"([a-z]+)(\d+)")  # its first digits: mixed kernels read as k3.5
+_NEEDED = {"r": ("repeats", _MOST_REPEATS), "k": ("a kernel", 99), "s": ("a stride", 2), "c": ("channels", 100_000)}
 _BLOCKS = re.compile(r"[a-z]+_r\d+_\S*")
 
 
@@ -101,13 +105,11 @@ def _from_strings(words: Sequence[str], around: Around) -> nn.Module:
         raise ForeignError("timm: block strings are read by timm, which is not installed", "pip install timm") from None
     decoded: list[Any] = []
     for word in words:
-        if (match := re.search(r"_r(\d+)", word)) and int(match[1][:9]) > _MOST_REPEATS:
-            raise ForeignError(f"timm: '{word[:100]}': expected at most {_MOST_REPEATS:,} repeats")
+        _check_word(word)
         try:
             decoded.extend(decode_arch_def([[word]]))  # type: ignore[no-untyped-call]
         except Exception as error:
-            raise ForeignError(f"timm does not read '{word}': {raised(error)}",
-                               "a block string reads like: ir_r2_k3_s2_e6_c24_se0.25") from None  # fmt: skip
+            raise ForeignError(f"timm does not read '{word}': {raised(error)}", _LIKE) from None
     try:
         net: nn.Module = EfficientNet(
             decoded,
@@ -123,8 +125,23 @@ def _from_strings(words: Sequence[str], around: Around) -> nn.Module:
     except MemoryError:
         raise
     except Exception as error:
-        raise ForeignError(f"timm does not build these blocks: {raised(error)}") from None
+        raise ForeignError(f"timm does not build these blocks: {raised(error)}", _LIKE) from None
     return net
+
+
+def _check_word(word: str) -> None:
+    """What timm leaves out or stumbles over. Raises: ForeignError naming the part."""
+    parts = word.split("_")[1:]
+    for part in parts:
+        if not _PART.fullmatch(part):
+            raise ForeignError(f"timm: '{word[:100]}': '{part[:20]}' is no part of a block string", _LIKE)
+    numbers = {match[1]: float(match[2]) for part in parts if (match := _NUMBER.match(part))}
+    for key, (name, most) in _NEEDED.items():
+        if not 1 <= numbers.get(key, 0) <= most:
+            got = f"got {key}{numbers[key]:g}" if key in numbers else f"no {key} is there"
+            raise ForeignError(f"timm: '{word[:100]}': expected {name} from 1 to {most:,}; {got}", _LIKE)
+    if word.startswith(("ir_", "er_")) and "e" not in numbers:
+        raise ForeignError(f"timm: '{word[:100]}': expected an expansion; no e is there", _LIKE)
 
 
 def _check(arch: Architecture, theirs: nn.Module, foreign: Foreign) -> float:

@@ -5,7 +5,6 @@ So a folder holds the old checkpoint or the new one, whole, whatever ends the pr
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from nas.errors import NasError
-from nas.files import write_whole
+from nas.files import sha256_of, write_whole
 from nas.training.weights import WeightsError, read_weights, write_weights
 
 SCHEMA = 1
@@ -46,7 +45,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
             "schema": SCHEMA,
             "epoch": checkpoint.epoch,
             "file": path.name,
-            "sha256": _digest(path),
+            "sha256": sha256_of(path),
             "identity": dict(checkpoint.identity),
             **checkpoint.facts,
         }
@@ -81,7 +80,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     if document.get("schema") != SCHEMA:
         raise CheckpointError(f"{path}: schema {document.get('schema')!r}; this version reads {SCHEMA}", hint)
     try:
-        whole = _digest(file) == expected
+        whole = sha256_of(file) == expected
     except OSError as error:
         raise CheckpointError(f"{file}: cannot be read: {error.strerror}", hint) from None
     if not whole:
@@ -101,8 +100,3 @@ def _file_of(folder: Path) -> str:
         return str(json.loads((folder / NAME).read_bytes())["file"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

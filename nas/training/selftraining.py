@@ -71,20 +71,30 @@ def label(net: nn.Module, split: Split, *, device: torch.device, classes: int, l
     return Labelled(torch.cat(index), torch.cat(labels), int(sure.sum()), len(answer))
 
 
-def write_labels(path: Path, labelled: Labelled, by: Mapping[str, Any]) -> None:
-    """Keep labels in a file, and whose they are. Raises: WeightsError where it cannot be written."""
+def write_labels(path: Path, labelled: Labelled, by: Mapping[str, Any], how: Mapping[str, Any]) -> None:
+    """Keep labels in a file, whose they are and `how` they were asked for. Raises: WeightsError."""
     make_private_folder(path.parent)
-    about = {"sure": labelled.sure, "of": labelled.of, "by": _teacher(by)}
+    about = {"sure": labelled.sure, "of": labelled.of, "by": _teacher(by), "how": dict(how)}
     write_weights(path, {"index": labelled.index, "labels": labelled.labels}, about)
 
 
-def read_labels(path: Path, by: Mapping[str, Any]) -> Labelled | None:
-    """The labels of a file; None where there is none, or they are another teacher's. Raises: WeightsError."""
+def read_labels(path: Path, by: Mapping[str, Any], how: Mapping[str, Any]) -> Labelled | None:
+    """The labels of a file; None where there is none, or they are another teacher's.
+
+    Raises: WeightsError for a damaged file, SelfTrainingError for labels of other pictures or another confidence.
+    """
     if not path.exists():
         return None
     found = read_weights(path)
     if found.about.get("by") != _teacher(by) or not {"index", "labels"} <= found.tensors.keys():
         return None
+    before = found.about.get("how") or {}
+    for key, value in how.items():
+        if before.get(key) != value:
+            raise SelfTrainingError(
+                f"{path}: labels with {key} {before.get(key)!r}; got {value!r}",
+                "resume it as it was begun, or name another folder with -o",
+            )
     return Labelled(found.tensors["index"], found.tensors["labels"], int(found.about["sure"]), int(found.about["of"]))
 
 

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from nas.errors import NasError
 from nas.files import make_private_folder, write_whole
 from nas.foreign import Foreign
 from nas.progressive import Stage
+from nas.resources import is_file, is_name
 from nas.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -28,15 +29,16 @@ from nas.training.checkpoint import (
     remove_checkpoint,
     save_checkpoint,
 )
+from nas.training.curves import Curves
 from nas.training.loop import Run
 from nas.training.outcome import DivergedError, Epoch, Source, Trained, Ways
 from nas.training.plumbing import rank
 from nas.training.proxy import FOREIGN_KEEPS, built
 from nas.training.settings import memory_format, precision, quietly
+from nas.training.weights import NAME as WEIGHTS
 from nas.training.weights import write_weights
 from nas.training_recipe import Training
 
-WEIGHTS = "weights.safetensors"
 RESULT = "result.json"
 
 
@@ -100,7 +102,7 @@ class Session:
         TrainingError, WeightsError where it cannot start."""
         self.job, self.device = job, torch.device(job.device)
         self.first = rank() == 0
-        self._check_folder()
+        check_folder(job.folder)
         found = self._found(resume)
         with quietly(self.device, job.training.threads):
             ways = replace(job.ways, resolution=job.arch.resolution)
@@ -123,30 +125,39 @@ class Session:
     def go(self, on_epoch: Callable[[Epoch], None]) -> Finished:
         """Train to the end. Raises: DivergedError, saying which checkpoint is left; CheckpointError on a full disk."""
         folder, threads = self._prepare(), self.job.training.threads
-        with _alone_in(folder), quietly(self.device, threads), closing(_Log(folder, self.resumed)) as log:
+        with _alone_in(folder), quietly(self.device, threads):
+            self._check_unchanged()
+            return self._train(folder, on_epoch)
+
+    def _train(self, folder: Path | None, on_epoch: Callable[[Epoch], None]) -> Finished:
+        with closing(Curves(folder, self.resumed)) as curves:
             try:
                 for epoch in self.run.epochs():
                     if self.first and epoch.epoch < self.job.training.epochs:
                         self._save(epoch.epoch)
-                    log.add(epoch)
+                    curves.add(epoch)
                     on_epoch(epoch)
             except DivergedError as error:
                 raise DivergedError(f"{error}; {self._last_good()}", error.hint) from None
             return self._finish()
 
-    def _check_folder(self) -> None:
-        """Raises: SessionError where nothing could be written, before a step is taken."""
-        folder = self.job.folder
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK):
-            what = "cannot be written to" if there.is_dir() else "is no folder"
-            raise SessionError(f"{folder}: {there} {what}", "name another folder with -o")
+    def _check_unchanged(self) -> None:
+        """Raises: SessionError where another process trained in the folder since it was looked at."""
+        if not self.first:
+            return
+        now = self._found(resume=True)
+        if (now.epoch if now else 0) != self.resumed:
+            raise SessionError(f"{self.job.folder}: another process trained there meanwhile", "go on with it: --resume")
 
     def _found(self, resume: bool) -> Checkpoint | None:
         folder = self.job.folder
         if (folder / RESULT).exists():
             raise SessionError(f"{folder}: holds a training that has ended", "name another folder with -o")
         found = read_checkpoint(folder)
+        if found is None and is_file(folder / WEIGHTS):
+            raise SessionError(
+                f"{folder}: holds a {WEIGHTS} that would be written over", "name another folder with -o, or remove it"
+            )
         if found is None:
             return None
         if not resume:
@@ -246,6 +257,16 @@ def _lock(handle: int, folder: Path) -> None:
         return
 
 
+def check_folder(folder: Path) -> None:
+    """Raises: SessionError for a folder in which nothing could be written, as far as that shows without trying."""
+    if not is_name(folder):
+        raise SessionError(f"{str(folder)[:60]}…: no name that a folder can have", "name another folder with -o")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        what = "cannot be written to" if there.is_dir() else "is no folder"
+        raise SessionError(f"{folder}: {there} {what}", "name another folder with -o")
+
+
 def ended(job: Job) -> dict[str, Any] | None:
     """What the result of a training says that has ended in the job's folder; None where none has.
 
@@ -260,7 +281,10 @@ def ended(job: Job) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SessionError(f"{path}: damaged: {error}", "remove the folder, and it is trained again") from None
     check_identity(job.folder, identity, job.identity())
-    return {**document, "weights": str(job.folder / WEIGHTS)}
+    weights = job.folder / WEIGHTS
+    if not is_file(weights):
+        raise SessionError(f"{weights}: missing, of a training that has ended", "remove the folder to train it again")
+    return {**document, "weights": str(weights)}
 
 
 def check_identity(folder: Path, found: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
@@ -271,36 +295,3 @@ def check_identity(folder: Path, found: Mapping[str, Any], asked: Mapping[str, A
                 f"{folder}: its training has {key} {found.get(key)!r}; got {asked.get(key)!r}",
                 "resume it as it was begun, or name another folder with -o",
             )
-
-
-class _Log:
-    """TensorBoard events of every epoch, in a folder; nothing without one. Epochs that are trained again replace
-    those of the process that died."""
-
-    def __init__(self, folder: Path | None, done: int) -> None:
-        self._writer = None
-        if folder is not None:
-            from tensorboardX import SummaryWriter
-
-            # whose thread dies on a full disk: a queue that fills up would then hold the training
-            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None, max_queue=1_000_000)
-
-    def add(self, epoch: Epoch) -> None:
-        if self._writer is None:
-            return
-        values = {
-            "loss/train": epoch.loss,
-            "top1_pct/train": epoch.train_pct,
-            "top1_pct/held": epoch.held_pct,
-            "schedule/resolution": epoch.resolution,
-            "seconds/epoch": epoch.training_s,
-        }
-        with suppress(OSError):
-            for name, value in values.items():
-                self._writer.add_scalar(name, value, epoch.epoch)
-            self._writer.flush()  # on the disk as soon as the checkpoint is
-
-    def close(self) -> None:
-        if self._writer is not None:
-            with suppress(OSError):  # curves are no part of what must not be lost
-                self._writer.close()

@@ -18,8 +18,6 @@ from nas.training.distil import Teacher
 from nas.training.optimizer import classifier_of
 from nas.training.weights import IMAGENET, Weights, WeightsError, load, read_weights, torchvision_weights
 
-SUFFIX = ".safetensors"
-
 
 @dataclass(frozen=True, eq=False)
 class Ready:

@@ -21,6 +21,8 @@ from nas.foreign import Foreign, read
 from nas.resources import is_file
 
 IMAGENET = (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)  # torchvision's, in bytes
+SUFFIX = ".safetensors"
+NAME = f"weights{SUFFIX}"  # in the folder of a training
 ABOUT = "nas"  # the key of our part of a file's metadata
 
 
@@ -80,8 +82,25 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
         raise WeightsError(f"{path}: cannot be written: {error.strerror or error}", "free some space") from None
 
 
+def weights_of(text: str) -> Path | None:
+    """The weights file that `text` names: itself, or that in a training's folder. None where it names neither."""
+    path = Path(text)
+    inside = path / NAME
+    if not text:
+        return None
+    return inside if is_file(inside) else path if path.suffix == SUFFIX else None
+
+
 def read_weights(path: Path) -> Weights:
-    """The weights of a safetensors file. Raises: WeightsError for one that is missing, truncated or another kind."""
+    """The weights of a safetensors file, or of a training's folder.
+
+    Raises: WeightsError for one that is missing, truncated or another kind.
+    """
+    path = weights_of(str(path)) or path
+    if path.is_dir():
+        rounds = sorted(path.glob(f"round-*/{NAME}"))
+        hint = f"name a round, such as {rounds[-1].parent}" if rounds else "a training that was stopped has none yet"
+        raise WeightsError(f"{path}: no {NAME} in this folder", hint)
     if not is_file(path):
         raise WeightsError(f"{path}: no such file", "name a .safetensors file, such as runs/NAME/weights.safetensors")
     try:
