@@ -237,6 +237,22 @@ def test_what_another_process_trained_meanwhile_is_not_written_over(tmp_path: Pa
     assert (tmp_path / "weights.safetensors").read_bytes() == kept
 
 
+def test_curves_are_events_that_tensorboard_reads(tmp_path: Path) -> None:
+    from tensorboardX.proto.event_pb2 import Event
+
+    stopped(tmp_path, PLAIN, 1)
+    session(tmp_path, PLAIN, resume=True).go(lambda _: None)
+    found = set()
+    for file in sorted(tmp_path.glob("events.*")):
+        content = file.read_bytes()
+        while content:  # TFRecord: length, its checksum, the event, its checksum
+            length = int.from_bytes(content[:8], "little")
+            event = Event.FromString(content[12 : 12 + length])
+            found |= {(value.tag, event.step) for value in event.summary.value}
+            content = content[16 + length :]
+    assert {("loss/train", epoch) for epoch in range(1, PLAIN.epochs + 1)} <= found
+
+
 def test_a_full_disk_ends_the_curves_without_a_word(tmp_path: Path) -> None:
     script = (
         "import resource, sys\nfrom pathlib import Path\nfrom nas.training.curves import Curves\n"

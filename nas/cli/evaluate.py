@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def evaluate(  # noqa: PLR0913, PLR0917
     ref: Annotated[
-        str,
-        typer.Argument(help=f"A training's folder, a weights file that says its network, or a network: {NOTATION}."),
+        str, typer.Argument(help=f"A training's folder, a weights file that says its network; or {NOTATION}.")
     ],
     data: Annotated[str, typer.Option(envvar="NAS_DATA", help="fractals, digits, folder:PATH, cifar10:ROOT, …")],
     weights: Annotated[

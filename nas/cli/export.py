@@ -26,10 +26,7 @@ _LONGEST = 60  # characters of a name made of a reference
 
 
 def export(  # noqa: PLR0913, PLR0917
-    ref: Annotated[
-        str,
-        typer.Argument(help=f"A network: {NOTATION}; a weights file; a training's folder."),
-    ],
+    ref: Annotated[str, typer.Argument(help=f"A network: {NOTATION}; a weights file; a training's folder.")],
     form: Annotated[
         str, typer.Option("--format", metavar="|".join(FORMAT_NAMES), help="What to write.", show_default=False)
     ],

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from nas.cli import console
 
-_SMALL = 8  # images a batch, of which fewer would be too few for batch norm
-
 if TYPE_CHECKING:
     from nas.progressive import Schedule
     from nas.report.table import Table
     from nas.training.outcome import Epoch, Trained
     from nas.training.session import Forecast, Session
+
+_SMALL = 8  # images a batch, of which fewer would be too few for batch norm
 
 
 def announce(session: Session, forecasts: Sequence[Forecast], *, table: bool = True) -> None:

@@ -22,8 +22,9 @@ class Curves:
             from tensorboardX import SummaryWriter
 
             _register()
-            place = f"{_OURS}:{folder.absolute()}"
-            self._writer = SummaryWriter(place, purge_step=done + 1 if done else None)
+            place, purge = f"{_OURS}:{folder.absolute()}", done + 1 if done else None
+            # named by the second and by what is done: a resumed one has a file of its own
+            self._writer = SummaryWriter(place, purge_step=purge, filename_suffix=f".{done}")
 
     def add(self, epoch: Epoch) -> None:
         """Add an epoch that has ended."""

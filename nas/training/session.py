@@ -154,11 +154,10 @@ class Session:
         if (folder / RESULT).exists():
             raise SessionError(f"{folder}: holds a training that has ended", "name another folder with -o")
         found = read_checkpoint(folder)
-        if found is None and is_file(folder / WEIGHTS):
-            raise SessionError(
-                f"{folder}: holds a {WEIGHTS} that would be written over", "name another folder with -o, or remove it"
-            )
         if found is None:
+            if is_file(folder / WEIGHTS):
+                raise SessionError(f"{folder}: holds a {WEIGHTS} that would be written over",
+                                   "name another folder with -o, or remove it")  # fmt: skip
             return None
         if not resume:
             raise SessionError(

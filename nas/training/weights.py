@@ -18,7 +18,7 @@ from nas.arch import Architecture
 from nas.errors import NasError, raised
 from nas.files import write_whole
 from nas.foreign import Foreign, read
-from nas.resources import is_file
+from nas.resources import is_file, is_folder
 
 IMAGENET = (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)  # torchvision's, in bytes
 SUFFIX = ".safetensors"
@@ -84,10 +84,9 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
 
 def weights_of(text: str) -> Path | None:
     """The weights file that `text` names: itself, or that in a training's folder. None where it names neither."""
-    path = Path(text)
-    inside = path / NAME
     if not text:
         return None
+    path, inside = Path(text), Path(text) / NAME
     return inside if is_file(inside) else path if path.suffix == SUFFIX else None
 
 
@@ -97,7 +96,7 @@ def read_weights(path: Path) -> Weights:
     Raises: WeightsError for one that is missing, truncated or another kind.
     """
     path = weights_of(str(path)) or path
-    if path.is_dir():
+    if is_folder(path):
         rounds = sorted(path.glob(f"round-*/{NAME}"))
         hint = f"name a round, such as {rounds[-1].parent}" if rounds else "a training that was stopped has none yet"
         raise WeightsError(f"{path}: no {NAME} in this folder", hint)
