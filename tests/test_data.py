@@ -170,7 +170,7 @@ def test_a_missing_or_unknown_data_set_is_one_clear_line(spec: str, message: str
 
 
 def test_a_folder_without_classes_or_images_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="0 classes"):
+    with pytest.raises(DataError, match="0 of at least 2 classes"):
         load_data(f"folder:{tmp_path}", resolution=8)
     for name in ("ant", "bee"):
         (tmp_path / name).mkdir()

@@ -135,7 +135,7 @@ def _listed(root: Path, seed: int) -> tuple[list[str], list[Sample], list[Sample
         train, held = _split(_samples(images, classes), seed)
     for part, what in ((train, "training"), (held, "held-out")):
         if len(classes) < 2 or not part:
-            found = f"{len(classes)} classes" if len(classes) < 2 else f"no {what} images"
+            found = f"{len(classes)} of at least 2 classes" if len(classes) < 2 else f"no {what} images"
             raise DataError(f"data 'folder:{root}': found {found}", HINT)
     return classes, train, held
 

@@ -42,7 +42,10 @@ def with_weights(arch: Architecture | Foreign | None, weights: Weights) -> Ready
     """
     named = weights.arch
     if named is None and arch is None:
-        raise WeightsError(f"{weights.path}: does not say what network it is of", f"write REF:{weights.path}")
+        raise WeightsError(
+            f"{weights.path}: does not say what network it is of",
+            f"name it too: --weights {weights.path} after REF, or REF:{weights.path} for a teacher",
+        )
     if arch is None:
         check_allowed(str(named), weights.path, allowed=False)
     chosen = arch if named is None else named
