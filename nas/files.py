@@ -20,7 +20,7 @@ def write_together(files: Mapping[Path, bytes], mode: int = 0o666) -> None:
     """Write all of `files` beside their places, then put them there in order: where one cannot be written, what lay
     there still lies there. Raises: OSError, whose `filename` is that of `files`."""
     partial = {path: path.with_name(path.name + ".partial") for path in files}
-    path = next(iter(files))
+    path = Path()
     try:
         for path, content in files.items():
             if path.is_dir():

@@ -282,6 +282,7 @@ def test_block_strings_and_what_is_around_them(here: Path, capsys: pytest.Captur
         (["timm:qq_r2_k3_s1_e6_c32"], "timm does not read 'qq_r2_k3_s1_e6_c32'"),
         (["timm:ir_r2_k3_s1_c32"], "'ir_r2_k3_s1_c32': expected an expansion; no e is there"),
         (["timm:ir_r1_k3"], "'ir_r1_k3': expected a stride from 1 to 2; no s is there"),
+        (["timm:uir_r1_a0_k0_s1_e4_c24"], "blocks.0.0"),
         (["timm:ir_r0_k3_s1_e6_c16"], "expected repeats from 1 to 1,000; got r0"),
         (["timm:ir_r1_k3_s2_e6_c24_zz9"], "'zz9' is no part of a block string"),
         (["timm:ir_r1_k3_s2_e6_c24_es0.25"], "'es0.25' is no part of a block string"),

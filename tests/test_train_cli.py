@@ -287,6 +287,10 @@ def test_rounds_do_not_move_in_with_a_training_without_them(nas: Run) -> None:
     code, _, err = nas(*words, "--labels", "20")
     assert code == 2
     assert "run: holds a training without rounds" in err
+    assert nas("train", NET, *QUICK, "-o", "rounds", "--labels", "20")[0] == 0
+    code, _, err = nas("train", NET, *QUICK, "-o", "rounds")
+    assert code == 2
+    assert "rounds: holds rounds of self-training" in err
 
 
 def test_weights_that_lie_in_the_folder_are_not_written_over(nas: Run, weights: Path) -> None:

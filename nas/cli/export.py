@@ -135,7 +135,7 @@ def _name(subject: Subject, form: Format) -> str:
     """`first-2.onnx` of `first:2`; a module's name where Python is to import it: `first_2_timm.py`."""
     words, path = subject.name, Path(subject.name)
     if path.suffix in (".yaml", ".yml", _WEIGHTS):
-        words = path.parent.name if path.stem == "weights" and path.parent.name else path.stem  # runs/NAME/weights
+        words = path.absolute().parent.name if path.stem == "weights" else path.stem  # runs/NAME/weights
     elif len(words.split()) > 1:
         words = f"network-{subject.arch.id}"
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", words)[:_LONGEST].strip("-.") or f"network-{subject.arch.id}"

@@ -100,14 +100,16 @@ def train_rounds(rounds: Rounds, *, resume: bool, json_output: bool) -> None:
     """
     from nas.training.checkpoint import read_checkpoint
     from nas.training.session import RESULT
+    from nas.training.weights import NAME
 
     if rounds.rounds and rounds.unlabeled is None and rounds.labels is None:
         raise NasError("--rounds: no pictures without labels", "add --unlabeled DIR, or --labels N to leave labels out")
     if rounds.unlabeled is not None and not rounds.rounds:
         raise NasError("--unlabeled: nothing would use them", "add --rounds 1")
     _check(rounds)
-    if read_checkpoint(rounds.asked.folder) or (rounds.asked.folder / RESULT).exists():
-        raise NasError(f"{rounds.asked.folder}: holds a training without rounds", "name another folder with -o")
+    folder = rounds.asked.folder
+    if read_checkpoint(folder) or any((folder / name).exists() for name in (RESULT, NAME)):
+        raise NasError(f"{folder}: holds a training without rounds", "name another folder with -o")
     documents: list[dict[str, Any]] = []
     for number in range(rounds.rounds + 1):
         console.say(f"round  {number} of {rounds.rounds}")
@@ -143,7 +145,9 @@ def _check(rounds: Rounds) -> None:
 
 def _round(rounds: Rounds, number: int, resume: bool) -> dict[str, Any]:
     """The result of a round: of one that has ended, where it is this training's, or trained now. Raises: NasError."""
-    folder = rounds.asked.folder / f"round-{number}"
+    from nas.training.weights import ROUND
+
+    folder = rounds.asked.folder / f"{ROUND}{number}"
     labelled, noted = _labels(rounds, number) if number else (None, {})
     data = rounds.data()
     images = len(rounds.few(data).train) + (len(labelled.index) if labelled else 0)
@@ -170,10 +174,11 @@ def _labels(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
     import torch
 
     from nas.training.selftraining import label, read_labels, write_labels
+    from nas.training.weights import ROUND
 
     asked = rounds.asked
     path = asked.folder / f"labels-{number}.safetensors"
-    teacher = read_network("", asked.folder / f"round-{number - 1}", asked.storage)
+    teacher = read_network("", asked.folder / f"{ROUND}{number - 1}", asked.storage)
     found = read_labels(path, teacher.about, _how(rounds))
     if found is None:
         data = rounds.data(teacher.arch.resolution)

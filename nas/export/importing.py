@@ -23,9 +23,14 @@ from nas.nets import Network, build_foreign, resolve_foreign
 
 _MOST_REPEATS = 1_000  # as of an Architecture's layers
 _LIKE = "a block string reads like: ir_r2_k3_s2_e6_c24_se0.25"
-_PART = re.compile(r"(noskip|skip|n(re|r6|hs|sw|mi)|(r|k|s|e|c|se|a|p|fc|cc|gs|d|h|v)\d[\d.]*)")  # of timm's decoder
+_PART = re.compile(r"(noskip|skip|n(re|r6|hs|sw|mi)|(r|k|s|e|c|se|i|a|p|fc|cc|gs|d|h|v)\d[\d.]*)")  # of timm's decoder
 _NUMBER = re.compile(r"([a-z]+)(\d+)")  # its first digits: mixed kernels read as k3.5
-_NEEDED = {"r": ("repeats", _MOST_REPEATS), "k": ("a kernel", 99), "s": ("a stride", 2), "c": ("channels", 100_000)}
+_NEEDED = {
+    "r": ("repeats", 1, _MOST_REPEATS),
+    "k": ("a kernel", 0, 99),
+    "s": ("a stride", 1, 2),
+    "c": ("channels", 1, 100_000),
+}
 _BLOCKS = re.compile(r"[a-z]+_r\d+_\S*")
 
 
@@ -131,15 +136,15 @@ def _from_strings(words: Sequence[str], around: Around) -> nn.Module:
 
 def _check_word(word: str) -> None:
     """What timm leaves out or stumbles over. Raises: ForeignError naming the part."""
-    parts = word.split("_")[1:]
+    parts = [part for part in word.split("_")[1:] if part]
     for part in parts:
         if not _PART.fullmatch(part):
             raise ForeignError(f"timm: '{word[:100]}': '{part[:20]}' is no part of a block string", _LIKE)
     numbers = {match[1]: float(match[2]) for part in parts if (match := _NUMBER.match(part))}
-    for key, (name, most) in _NEEDED.items():
-        if not 1 <= numbers.get(key, 0) <= most:
+    for key, (name, least, most) in _NEEDED.items():
+        if not least <= numbers.get(key, -1) <= most:
             got = f"got {key}{numbers[key]:g}" if key in numbers else f"no {key} is there"
-            raise ForeignError(f"timm: '{word[:100]}': expected {name} from 1 to {most:,}; {got}", _LIKE)
+            raise ForeignError(f"timm: '{word[:100]}': expected {name} from {least} to {most:,}; {got}", _LIKE)
     if word.startswith(("ir_", "er_")) and "e" not in numbers:
         raise ForeignError(f"timm: '{word[:100]}': expected an expansion; no e is there", _LIKE)
 

@@ -63,15 +63,13 @@ class _Events:
         held, self._held = self._held, b""
         if self._file is None or not held:
             return
-        size = os.fstat(self._file).st_size
-        try:
-            whole = os.write(self._file, held) == len(held)
-        except OSError:
-            whole = False
-        if not whole:
+        with suppress(OSError):
+            size = os.fstat(self._file).st_size
             with suppress(OSError):
-                os.ftruncate(self._file, size)
-            self._end()
+                if os.write(self._file, held) == len(held):
+                    return
+            os.ftruncate(self._file, size)
+        self._end()
 
     def close(self) -> None:
         self.flush()

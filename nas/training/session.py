@@ -36,7 +36,7 @@ from nas.training.plumbing import rank
 from nas.training.proxy import FOREIGN_KEEPS, built
 from nas.training.settings import memory_format, precision, quietly
 from nas.training.weights import NAME as WEIGHTS
-from nas.training.weights import write_weights
+from nas.training.weights import ROUND, write_weights
 from nas.training_recipe import Training
 
 RESULT = "result.json"
@@ -155,6 +155,8 @@ class Session:
             raise SessionError(f"{folder}: holds a training that has ended", "name another folder with -o")
         found = read_checkpoint(folder)
         if found is None:
+            if (folder / f"{ROUND}0").exists():
+                raise SessionError(f"{folder}: holds rounds of self-training", "name another folder with -o")
             if is_file(folder / WEIGHTS):
                 raise SessionError(f"{folder}: holds a {WEIGHTS} that would be written over",
                                    "name another folder with -o, or remove it")  # fmt: skip
@@ -290,7 +292,8 @@ def check_identity(folder: Path, found: Mapping[str, Any], asked: Mapping[str, A
     """Raises: SessionError naming the first thing in which the training of a folder is not that asked for."""
     for key in {**found, **asked}:
         if found.get(key) != asked.get(key):
+            has, got = (repr(one[key]) if key in one else "none" for one in (found, asked))
             raise SessionError(
-                f"{folder}: its training has {key} {found.get(key)!r}; got {asked.get(key)!r}",
+                f"{folder}: its training has {key} {has}; got {got}",
                 "resume it as it was begun, or name another folder with -o",
             )

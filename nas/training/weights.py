@@ -23,6 +23,7 @@ from nas.resources import is_file, is_folder
 IMAGENET = (0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255)  # torchvision's, in bytes
 SUFFIX = ".safetensors"
 NAME = f"weights{SUFFIX}"  # in the folder of a training
+ROUND = "round-"  # begins the names of the folders of self-training's rounds
 ABOUT = "nas"  # the key of our part of a file's metadata
 
 
@@ -97,7 +98,7 @@ def read_weights(path: Path) -> Weights:
     """
     path = weights_of(str(path)) or path
     if is_folder(path):
-        rounds = sorted(path.glob(f"round-*/{NAME}"))
+        rounds = sorted(path.glob(f"{ROUND}*/{NAME}"))
         hint = f"name a round, such as {rounds[-1].parent}" if rounds else "a training that was stopped has none yet"
         raise WeightsError(f"{path}: no {NAME} in this folder", hint)
     if not is_file(path):
