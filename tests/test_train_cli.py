@@ -223,7 +223,7 @@ def test_resuming_without_an_option_that_was_given_is_refused(nas: Run, weights:
     Path("run/checkpoint-0001.safetensors").write_bytes(EMPTY)
     code, _, err = nas(*words[:-2], "--resume")
     assert code == 2
-    assert f"its training has weights '{weights}'; got None" in err
+    assert f"its training has weights '{weights}'; got none" in err
 
 
 EMPTY = (2).to_bytes(8, "little") + b"{}"
