@@ -264,6 +264,7 @@ def test_labels_are_those_of_the_pictures_and_the_confidence_that_were_asked_for
             Image.new("RGB", (16, 16), (9 * number, 0, 99)).save(tmp_path / folder / f"{number}.png")
 
     pictures("some", 7)
+    (tmp_path / "some" / "gone.png").symlink_to("nowhere")  # cannot be read, as any other
     pictures("others", 5)
     words = ("train", NET, *QUICK, "--rounds", "1", "-o", "run", "--resume")
     asked = (*words, "--unlabeled", "some", "--confidence", "0")

@@ -32,6 +32,12 @@ class Rounds:
     confidence: float
     grow: float
 
+    def place(self, number: int) -> Path:
+        """The folder of a round."""
+        from nas.training.weights import ROUND
+
+        return self.asked.folder / f"{ROUND}{number}"
+
     def few(self, data: Data) -> Data:
         """The labelled data."""
         from nas.training.selftraining import few_labels
@@ -145,15 +151,13 @@ def _check(rounds: Rounds) -> None:
 
 def _round(rounds: Rounds, number: int, resume: bool) -> dict[str, Any]:
     """The result of a round: of one that has ended, where it is this training's, or trained now. Raises: NasError."""
-    from nas.training.weights import ROUND
-
-    folder = rounds.asked.folder / f"{ROUND}{number}"
-    labelled, noted = _labels(rounds, number) if number else (None, {})
+    how = _how(rounds) if number else {}
+    labelled, noted = _labels(rounds, number, how) if number else (None, {})
     data = rounds.data()
     images = len(rounds.few(data).train) + (len(labelled.index) if labelled else 0)
-    asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=folder)
+    asked = dataclasses.replace(rounds.asked, arch=rounds.student(number), folder=rounds.place(number))
     asked = dataclasses.replace(asked, training=rounds.recipe(data, images))
-    said = {"round": number, **({"labels": rounds.labels} if rounds.labels else {}), **(_how(rounds) if number else {})}
+    said = {"round": number, **({"labels": rounds.labels} if rounds.labels else {}), **how}
 
     def relabel(data: Data) -> Data:
         from nas.training.selftraining import with_labels
@@ -166,7 +170,7 @@ def _round(rounds: Rounds, number: int, resume: bool) -> dict[str, Any]:
     return document
 
 
-def _labels(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
+def _labels(rounds: Rounds, number: int, how: dict[str, Any]) -> tuple[Labelled, dict[str, Any]]:
     """What the network of the round before says of the unlabelled pictures, and that in numbers.
 
     They are kept beside the round, and read when it is resumed: a picture at the threshold may flip on a GPU.
@@ -174,19 +178,18 @@ def _labels(rounds: Rounds, number: int) -> tuple[Labelled, dict[str, Any]]:
     import torch
 
     from nas.training.selftraining import label, read_labels, write_labels
-    from nas.training.weights import ROUND
 
     asked = rounds.asked
     path = asked.folder / f"labels-{number}.safetensors"
-    teacher = read_network("", asked.folder / f"{ROUND}{number - 1}", asked.storage)
-    found = read_labels(path, teacher.about, _how(rounds))
+    teacher = read_network("", rounds.place(number - 1), asked.storage)
+    found = read_labels(path, teacher.about, how)
     if found is None:
         data = rounds.data(teacher.arch.resolution)
         others = rounds.others(data)
         shown = others.normalised(*teacher.statistics) if teacher.statistics else others
         device = torch.device(asked.device)
         found = label(teacher.net.to(device), shown, device=device, classes=data.classes, least=rounds.confidence)
-        write_labels(path, found, teacher.about, _how(rounds))
+        write_labels(path, found, teacher.about, how)
     told = {"labelled": len(found.index), "sure": found.sure, "unlabelled": found.of}
     right = _right(rounds, found)
     console.say(

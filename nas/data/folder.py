@@ -73,7 +73,7 @@ def check_unlabeled(folder: Path) -> None:
 
 def pictures_of(folder: Path) -> str:
     """Which pictures `load_unlabeled` finds: a digest of their names and sizes. Raises: DataError where none."""
-    return digest([(str(path.relative_to(folder)), path.stat().st_size) for path, _ in _unlabeled(folder)])
+    return digest([(str(path.relative_to(folder)), path.lstat().st_size) for path, _ in _unlabeled(folder)])
 
 
 def _unlabeled(folder: Path) -> list[Sample]:
